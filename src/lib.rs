@@ -1,0 +1,3 @@
+//! classkeeper keeps default GatewayClasses.
+
+pub mod engine;
