@@ -3,7 +3,6 @@
 //! `spec.parametersRef` is one unit although server-side apply tracks each of its leaves: half of one owner's
 //! reference and half of another's is a reference nobody asked for.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -137,7 +136,7 @@ impl Units {
     /// The value of a unit.
     #[must_use]
     pub fn get(&self, unit: &Unit) -> Option<&Value> {
-        let index = self.0.binary_search_by(|(candidate, _)| candidate.borrow().cmp(unit)).ok()?;
+        let index = self.0.binary_search_by(|(candidate, _)| candidate.cmp(unit)).ok()?;
         Some(&self.0[index].1)
     }
 
@@ -157,26 +156,10 @@ impl Units {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    /// The units of an object's `spec`, `labels` and `annotations`.
-    ///
-    /// Null, and empty lists and maps, are left out: an apply that sends them is never at rest on the API server
-    /// (kubernetes#131175, kubernetes#128924).
-    pub fn of<'a, V>(
-        spec: impl IntoIterator<Item = (&'a str, V)>,
-        labels: impl IntoIterator<Item = (&'a str, String)>,
-        annotations: impl IntoIterator<Item = (&'a str, String)>,
-    ) -> Self
-    where
-        V: Into<Value>,
-    {
-        let spec = spec.into_iter().map(|(field, value)| (Unit::spec(field), value.into()));
-        let labels = labels.into_iter().map(|(key, value)| (Unit::label(key), Value::String(value)));
-        let annotations = annotations.into_iter().map(|(key, value)| (Unit::annotation(key), Value::String(value)));
-        spec.chain(labels).chain(annotations).collect()
-    }
 }
 
+/// Null, and empty lists and maps, are left out: an apply that sends them is never at rest on the API server
+/// (kubernetes#131175, kubernetes#128924).
 impl FromIterator<(Unit, Value)> for Units {
     fn from_iter<I: IntoIterator<Item = (Unit, Value)>>(units: I) -> Self {
         let mut units: Vec<_> = units
