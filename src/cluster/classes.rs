@@ -1,0 +1,127 @@
+//! The watch cache: every GatewayClass as the cluster has it, as far as we know. Pure: events go in, names that
+//! need a look come out.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::api::ServedVersion;
+use super::watch::Seen;
+use crate::engine::live::Live;
+
+/// Every GatewayClass as the cluster has it, as far as we know.
+#[derive(Debug, Default)]
+pub struct ClassCache {
+    classes: HashMap<Arc<str>, Arc<Live>>,
+    state: CacheState,
+    /// Seen or written since the list under way began; what isn't in here at its end is gone.
+    listed: HashSet<Arc<str>>,
+}
+
+/// How far the cache can be trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheState {
+    /// Nothing is known yet.
+    #[default]
+    Unknown,
+    /// The cluster serves no GatewayClasses.
+    KindMissing,
+    /// The first list is under way.
+    Listing(ServedVersion),
+    /// It is what the cluster has, apart from what is on its way.
+    Synced(ServedVersion),
+}
+
+/// What an event means for the classes.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// This class is to be looked at.
+    Class(Arc<str>),
+    /// All classes are to be looked at.
+    All,
+}
+
+impl ClassCache {
+    /// How far the cache can be trusted.
+    #[must_use]
+    pub fn state(&self) -> CacheState {
+        self.state
+    }
+
+    /// A class, if it is there.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Arc<Live>> {
+        self.classes.get(name)
+    }
+
+    /// Takes in an event of the watch.
+    pub fn see(&mut self, seen: Seen) -> Effect {
+        match seen {
+            Seen::KindMissing => {
+                self.classes.clear();
+                self.state = CacheState::KindMissing;
+                Effect::All
+            }
+            Seen::Listing(version) => {
+                self.listed.clear();
+                // A list that is only repeated leaves what is known in force until it is complete.
+                if self.state != CacheState::Synced(version) {
+                    self.state = CacheState::Listing(version);
+                }
+                Effect::None
+            }
+            Seen::Item(live) => {
+                let name = live.name.clone();
+                if !self.listed.insert(name.clone()) {
+                    // The server began the list again: what only the first beginning had may be gone by now.
+                    self.listed = HashSet::from([name]);
+                }
+                self.store(live)
+            }
+            Seen::Listed => {
+                let CacheState::Listing(version) = self.state else {
+                    self.forget_unlisted();
+                    return Effect::All;
+                };
+                self.forget_unlisted();
+                self.state = CacheState::Synced(version);
+                Effect::All
+            }
+            Seen::Changed(live) => self.store(live),
+            Seen::Deleted { name, uid, version } => {
+                // An old deletion says nothing about the class made since.
+                let is_gone = |live: &Arc<Live>| live.uid == uid || live.resource_version.is_older_than(&version);
+                if self.classes.get(&name).is_some_and(is_gone) {
+                    self.classes.remove(&name);
+                    return Effect::Class(name);
+                }
+                Effect::None
+            }
+        }
+    }
+
+    /// Takes in the server's answer to a write or a read of ours.
+    pub fn answer(&mut self, live: Arc<Live>) {
+        self.listed.insert(live.name.clone());
+        self.store(live);
+    }
+
+    /// Keeps a class unless a newer state of it is known; says whether that is news.
+    fn store(&mut self, live: Arc<Live>) -> Effect {
+        let name = live.name.clone();
+        match self.classes.get(&name) {
+            Some(known) if known.resource_version == live.resource_version && known.uid == live.uid => Effect::None,
+            Some(known) if live.resource_version.is_older_than(&known.resource_version) => Effect::None,
+            Some(_) | None => {
+                self.classes.insert(name.clone(), live);
+                Effect::Class(name)
+            }
+        }
+    }
+
+    fn forget_unlisted(&mut self) {
+        let listed = std::mem::take(&mut self.listed);
+        self.classes.retain(|name, _| listed.contains(name));
+    }
+}

@@ -1,0 +1,3 @@
+//! The files.
+
+pub mod watch;

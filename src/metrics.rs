@@ -1,0 +1,176 @@
+//! The metrics of contract 4, and nothing that could grow: every label value comes from a closed set.
+
+mod process;
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::engine::outcome::Outcome;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByOutcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByResult {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByVerbAndCode {
+    verb: &'static str,
+    code: u16,
+}
+
+/// How a reload of the files ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadResult {
+    /// New content is in force.
+    Accepted,
+    /// The last good content stays.
+    Rejected,
+}
+
+/// What the program counts. One for each process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    last_reload_successful: Gauge,
+    last_success: Gauge<f64, AtomicU64>,
+    reloads: Family<ByResult, Counter>,
+    classes: Family<ByOutcome, Gauge>,
+    applies: Family<ByOutcome, Counter>,
+    apply_duration: Histogram,
+    units_yielded: Gauge,
+    drift_repaired: Counter,
+    requests: Family<ByVerbAndCode, Counter>,
+    leader: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("classkeeper");
+        let metrics = Self {
+            last_reload_successful: Gauge::default(),
+            last_success: Gauge::default(),
+            reloads: Family::default(),
+            classes: Family::default(),
+            applies: Family::default(),
+            // From one request on an idle server to the deadline of a call.
+            apply_duration: Histogram::new([0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0]),
+            units_yielded: Gauge::default(),
+            drift_repaired: Counter::default(),
+            requests: Family::default(),
+            leader: Gauge::default(),
+            registry: Registry::default(),
+        };
+        registry.register(
+            "config_last_reload_successful",
+            "Whether the last load of the defaults files was accepted",
+            metrics.last_reload_successful.clone(),
+        );
+        registry.register(
+            "config_last_reload_success_timestamp_seconds",
+            "Time of the last accepted load of the defaults files",
+            metrics.last_success.clone(),
+        );
+        registry.register("config_reloads", "Loads of the defaults files, by result", metrics.reloads.clone());
+        registry.register("classes", "Classes by the outcome of their last pass", metrics.classes.clone());
+        registry.register("apply", "Passes that sent a write, by outcome", metrics.applies.clone());
+        registry.register(
+            "apply_duration_seconds",
+            "Duration of passes that sent a write",
+            metrics.apply_duration.clone(),
+        );
+        registry.register("units_yielded", "Units that other owners keep", metrics.units_yielded.clone());
+        registry.register(
+            "drift_repaired",
+            "Passes that repaired what somebody else changed or removed",
+            metrics.drift_repaired.clone(),
+        );
+        registry.register(
+            "api_requests",
+            "Requests to the API server, by verb and HTTP status (0: no answer)",
+            metrics.requests.clone(),
+        );
+        registry.register("leader", "Whether this replica writes", metrics.leader.clone());
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        let build = prometheus_client::metrics::info::Info::new(version);
+        registry.register("build", "The program's version", build);
+        for outcome in Outcome::ALL {
+            metrics.classes.get_or_create(&ByOutcome { outcome: outcome.as_str() });
+        }
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    /// Counts a load of the files.
+    pub fn count_reload(&self, result: ReloadResult) {
+        let (label, successful) = match result {
+            ReloadResult::Accepted => ("accepted", 1),
+            ReloadResult::Rejected => ("rejected", 0),
+        };
+        self.reloads.get_or_create(&ByResult { result: label }).inc();
+        self.last_reload_successful.set(successful);
+        if result == ReloadResult::Accepted {
+            self.last_success.set(Timestamp::now().as_duration().as_secs_f64());
+        }
+    }
+
+    /// Counts a pass that sent a write.
+    pub fn count_apply(&self, outcome: Outcome, duration: Duration) {
+        self.applies.get_or_create(&ByOutcome { outcome: outcome.as_str() }).inc();
+        self.apply_duration.observe(duration.as_secs_f64());
+    }
+
+    /// Counts a class that was brought back to its default after somebody else changed it.
+    pub fn count_repaired_drift(&self) {
+        self.drift_repaired.inc();
+    }
+
+    /// Counts a request to the API server; without a code if no answer came.
+    pub fn count_request(&self, verb: &'static str, code: Option<u16>) {
+        self.requests.get_or_create(&ByVerbAndCode { verb, code: code.unwrap_or(0) }).inc();
+    }
+
+    /// Notes that a class's outcome changed; `None` is a class that wasn't or isn't counted.
+    pub fn move_class(&self, from: Option<Outcome>, to: Option<Outcome>) {
+        if let Some(outcome) = from {
+            self.classes.get_or_create(&ByOutcome { outcome: outcome.as_str() }).dec();
+        }
+        if let Some(outcome) = to {
+            self.classes.get_or_create(&ByOutcome { outcome: outcome.as_str() }).inc();
+        }
+    }
+
+    /// Notes by how much the number of yielded units changed.
+    pub fn add_yielded(&self, difference: i64) {
+        self.units_yielded.inc_by(difference);
+    }
+
+    /// Notes whether this replica writes.
+    pub fn set_leader(&self, leader: bool) {
+        self.leader.set(i64::from(leader));
+    }
+
+    /// All metrics, in the OpenMetrics text format, the process's own included.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String can't fail.
+        let _ = text::encode_registry(&mut text, &self.registry);
+        process::render(&mut text);
+        text.push_str("# EOF\n");
+        text
+    }
+}
