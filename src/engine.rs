@@ -5,6 +5,7 @@ pub mod defaults;
 pub mod field_set;
 pub mod intent;
 pub mod live;
+pub mod managed_fields;
 pub mod outcome;
 pub mod plan;
 pub mod policy;

@@ -1,3 +1,4 @@
-//! The files.
+//! The files: read as one consistent snapshot, watched, reloaded, the last good content kept.
 
+pub mod follow;
 pub mod watch;
