@@ -2,11 +2,16 @@
 
 pub mod annotations;
 pub mod defaults;
+pub mod diagnostic;
+pub mod document;
 pub mod field_set;
 pub mod intent;
 pub mod live;
 pub mod managed_fields;
+pub mod manifest;
 pub mod outcome;
 pub mod plan;
 pub mod policy;
+pub mod schema;
 pub mod unit;
+pub mod validate;

@@ -102,7 +102,7 @@ mod tests {
         }
         assert_eq!(breaker.pause(&intent("a"), now + seconds(5)), None);
         assert_eq!(breaker.rewritten(&intent("a"), now + seconds(5)), Some(FIRST_PAUSE));
-        assert_eq!(breaker.pause(&intent("a"), now + seconds(15)), Some(FIRST_PAUSE - seconds(10)));
+        assert_eq!(breaker.pause(&intent("a"), now + seconds(15)), Some(seconds(50)));
         assert_eq!(breaker.pause(&intent("a"), now + seconds(65)), None);
     }
 

@@ -70,7 +70,9 @@ impl KeptNames {
 fn digest(default: &DefaultClass) -> String {
     let units: Vec<_> = default.units.iter().map(|(unit, value)| (unit.to_string(), value)).collect();
     let hash = Sha256::digest(json!([units, format!("{:?}", default.policy)]).to_string());
-    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let mut start = [0; 8];
+    start.copy_from_slice(&hash[..8]);
+    format!("{:016x}", u64::from_be_bytes(start))
 }
 
 impl KeptNamesStore {

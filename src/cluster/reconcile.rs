@@ -151,7 +151,9 @@ impl Loop {
             }
             Effect::All => {
                 let defaults = self.board.lock().defaults.clone().unwrap_or_default();
-                defaults.iter().for_each(|default| self.queue.push(&default.name));
+                for default in defaults.iter() {
+                    self.queue.push(&default.name);
+                }
                 self.look_for_leavers();
             }
         }
@@ -172,7 +174,9 @@ impl Loop {
             let leaves = |live: &&Arc<Live>| defaults.get(&live.name).is_none() && self.is_ours(live);
             state.cache.iter().filter(leaves).map(|live| live.name.clone()).collect()
         };
-        leavers.iter().for_each(|name| self.queue.push(name));
+        for name in &leavers {
+            self.queue.push(name);
+        }
     }
 
     /// Begins passes as long as there is work and room.

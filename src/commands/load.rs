@@ -21,7 +21,7 @@ pub(super) struct Loaded {
 /// Reads and validates a file or a directory.
 pub(super) fn source(path: &Path) -> anyhow::Result<Loaded> {
     let snapshot = Snapshot::read(path).with_context(|| format!("can't read {}", path.display()))?;
-    Ok(match Loader::default().load(snapshot) {
+    Ok(match Loader::default().load(&snapshot) {
         Reload::Accepted { defaults, findings } => Loaded { defaults: Some(defaults), findings },
         Reload::Rejected { findings } => Loaded { defaults: None, findings },
         Reload::Unchanged => unreachable!("a loader that has loaded nothing has nothing to compare with"),

@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::engine::diagnostic::render::Color;
 use crate::engine::diagnostic::{Diagnostic, Severity};
 
 /// How a report is written.
@@ -54,16 +55,13 @@ pub(super) fn error(error: &anyhow::Error) {
 
 /// Writes findings as people read them, each with its place in the file, and a line that counts them.
 pub(super) fn findings(findings: &[Diagnostic]) -> String {
-    let mut text: String = findings.iter().map(|finding| finding.render() + "\n").collect();
+    let text: String = findings.iter().map(|finding| finding.render(Color::Always) + "\n").collect();
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
-    let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    match (count(Severity::Error), count(Severity::Warning)) {
-        (0, 0) => {}
-        (0, warnings) => text.push_str(&plural(warnings, "warning")),
-        (errors, 0) => text.push_str(&plural(errors, "error")),
-        (errors, warnings) => {
-            text.push_str(&format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")));
-        }
-    }
-    text
+    let plural = |count: usize, what: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        _ => Some(format!("{count} {what}s")),
+    };
+    let counts = [plural(count(Severity::Error), "error"), plural(count(Severity::Warning), "warning")];
+    text + &counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -66,7 +66,7 @@ impl ManagedFields {
         };
         self.0.clear();
         if !unknown.is_empty() {
-            self.0.push(entry(UNKNOWN, Operation::Update, api_version, set(unknown)));
+            self.0.push(entry(UNKNOWN, Operation::Update, api_version, &set(unknown)));
         }
         self.add(to, api_version, set(ours));
     }
@@ -76,7 +76,7 @@ impl ManagedFields {
     pub fn release(&mut self, manager: &FieldManager, api_version: &str) {
         self.0.retain(|entry| entry["manager"] != manager.as_str() || is_subresource(entry));
         if self.0.is_empty() {
-            self.0.push(entry(RELEASED, Operation::Apply, api_version, name_only()));
+            self.0.push(entry(RELEASED, Operation::Apply, api_version, &name_only()));
         }
     }
 
@@ -106,12 +106,12 @@ impl ManagedFields {
     fn add(&mut self, manager: &FieldManager, api_version: &str, fields: Value) {
         match self.0.iter_mut().find(|entry| is_apply_of(entry, manager.as_str())) {
             Some(ours) => merge(&mut ours["fieldsV1"], fields),
-            None => self.0.push(entry(manager.as_str(), Operation::Apply, api_version, fields)),
+            None => self.0.push(entry(manager.as_str(), Operation::Apply, api_version, &fields)),
         }
     }
 }
 
-fn entry(manager: &str, operation: Operation, api_version: &str, fields: Value) -> Value {
+fn entry(manager: &str, operation: Operation, api_version: &str, fields: &Value) -> Value {
     let operation = match operation {
         Operation::Apply => "Apply",
         Operation::Update => "Update",
@@ -205,7 +205,7 @@ mod tests {
         FieldManager::new("classkeeper").unwrap()
     }
 
-    fn list(entries: Value) -> ManagedFields {
+    fn list(entries: &Value) -> ManagedFields {
         ManagedFields::of(&json!({"metadata": {"managedFields": entries}}))
     }
 
@@ -226,7 +226,7 @@ mod tests {
     fn only_the_named_units_of_the_named_managers_are_taken() {
         let user = json!({"manager": "user", "operation": "Update", "apiVersion": "g/v1",
                           "fieldsV1": {"f:metadata": {"f:labels": {"f:team": {}}}}});
-        let mut list = list(json!([helm(), user]));
+        let mut list = list(&json!([helm(), user]));
         let units = [Unit::label("team"), Unit::ParametersRef, Unit::Description];
         assert!(list.take(&units, &["helm".to_owned()], &ours(), "g/v1"));
         assert_eq!(owned(&list, "helm"), json!({"f:metadata": {"f:labels": {".": {}, "f:chart": {}}}}));
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn an_entry_without_leaves_goes() {
-        let mut list = list(json!([{"manager": "helm", "operation": "Apply", "fieldsV1": {
+        let mut list = list(&json!([{"manager": "helm", "operation": "Apply", "fieldsV1": {
             "f:metadata": {"f:labels": {".": {}, "f:team": {}}}}}]));
         assert!(list.take(&[Unit::label("team")], &["helm".to_owned()], &ours(), "g/v1"));
         assert_eq!(list.entries().len(), 1);
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn a_wiped_list_is_seeded_with_what_is_as_wanted() {
         let units = |unit, value: &str| -> Units { [(unit, json!(value))].into_iter().collect() };
-        let mut list = list(json!([]));
+        let mut list = list(&json!([]));
         list.seed(&units(Unit::label("a"), "1"), &units(Unit::Description, "theirs"), &ours(), "g/v1");
         let named = |set: Value| {
             let mut named = name_only();
@@ -264,18 +264,18 @@ mod tests {
     fn releasing_the_only_entry_leaves_one_that_owns_nothing() {
         let ours_only =
             json!([{"manager": "classkeeper", "operation": "Apply", "fieldsV1": {"f:spec": {"f:description": {}}}}]);
-        let mut alone = list(ours_only.clone());
+        let mut alone = list(&ours_only);
         alone.release(&ours(), "g/v1");
         assert_eq!(alone.entries().len(), 1);
         assert_eq!(owned(&alone, RELEASED), json!({"f:metadata": {"f:name": {}}}));
-        let mut shared = list(json!([ours_only[0], helm()]));
+        let mut shared = list(&json!([ours_only[0], helm()]));
         shared.release(&ours(), "g/v1");
         assert_eq!(shared.entries(), [helm()]);
     }
 
     #[test]
     fn versions_that_are_not_served_are_rewritten_and_owners_kept() {
-        let mut list = list(json!([helm(), {"manager": "user", "apiVersion": "g/v1beta1", "fieldsV1": {}}]));
+        let mut list = list(&json!([helm(), {"manager": "user", "apiVersion": "g/v1beta1", "fieldsV1": {}}]));
         assert!(list.rewrite_versions("g/v1", |version| version == "g/v1"));
         assert_eq!(list.entries()[1], json!({"manager": "user", "apiVersion": "g/v1", "fieldsV1": {}}));
         assert!(!list.rewrite_versions("g/v1", |version| version == "g/v1"));
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_patch_is_bound_to_the_version_it_was_made_from() {
-        let patch = list(json!([helm()])).patch("7");
+        let patch = list(&json!([helm()])).patch("7");
         assert_eq!(patch[0], json!({"op": "replace", "path": "/metadata/resourceVersion", "value": "7"}));
         assert_eq!(patch[1]["value"], json!([helm()]));
     }

@@ -89,7 +89,7 @@ async fn load(mut loader: Loader, path: PathBuf) -> (Loader, Result<(Reload, Str
     let work = tokio::task::spawn_blocking(move || {
         let result = Snapshot::read(&path).map(|snapshot| {
             let digest = snapshot.digest();
-            (loader.load(snapshot), digest)
+            (loader.load(&snapshot), digest)
         });
         (loader, result)
     });
@@ -128,10 +128,10 @@ fn publish(reload: Reload, digest: &str, configuration: &watch::Sender<Configura
 
 fn log(findings: &[Diagnostic]) {
     for finding in findings {
-        let place = finding.place();
+        let place = format!("{}:{}:{}", finding.place.file, finding.place.line, finding.place.column);
         match finding.severity {
-            Severity::Error => error!(%place, code = finding.code.as_str(), "{}", finding.message),
-            Severity::Warning => warn!(%place, code = finding.code.as_str(), "{}", finding.message),
+            Severity::Error => error!(place, code = finding.code.as_str(), "{}", finding.message),
+            Severity::Warning => warn!(place, code = finding.code.as_str(), "{}", finding.message),
         }
     }
 }

@@ -1,0 +1,111 @@
+//! The schema of defaults files, generated from the types in [`super::manifest`] and the limits in [`limits`].
+//!
+//! One JSON Schema serves everybody: editors read the published file, the loader validates by the same definitions and
+//! takes its messages from them (`patternErrorMessage` and `errorMessage`, which editors show too). It is draft-07,
+//! because editors' YAML servers read no later one.
+
+pub(crate) mod limits;
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
+
+use super::manifest::{DefaultGatewayClass, GatewayClass, Kind};
+
+/// The published schema's `$id`.
+pub const ID: &str = "https://classkeeper.dev/schema/defaults.v1alpha1.json";
+
+/// The published schema: the text of `schema/defaults.v1alpha1.json`, and what `classkeeper schema` prints.
+#[must_use]
+pub fn schema_text() -> String {
+    format!("{:#}\n", schema())
+}
+
+/// The published schema: the definition of each kind, and which one a document follows.
+fn schema() -> Value {
+    let definitions: serde_json::Map<_, _> =
+        Kind::ALL.into_iter().map(|kind| (kind.as_str().to_owned(), definition(kind))).collect();
+    let api_versions: Vec<_> = Kind::ALL.into_iter().flat_map(Kind::api_versions).collect();
+    let kinds = Kind::ALL.map(Kind::as_str);
+    // By `if` and not `oneOf`: a document with a mistake gets the messages of its own kind only.
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": ID,
+        "title": "classkeeper defaults",
+        "description": "A document of a defaults file: a class that classkeeper keeps.",
+        "type": "object",
+        "required": ["apiVersion", "kind"],
+        "properties": {"apiVersion": {"enum": api_versions}, "kind": {"enum": kinds}},
+        "if": {"properties": {"kind": {"const": "GatewayClass"}}, "required": ["kind"]},
+        "then": {"$ref": "#/definitions/GatewayClass"},
+        "else": {"$ref": "#/definitions/DefaultGatewayClass"},
+        "definitions": definitions,
+    })
+}
+
+/// The schema of one kind, with all it refers to written out.
+pub(super) fn definition(kind: Kind) -> Value {
+    let mut schema = match kind {
+        Kind::DefaultGatewayClass => generate::<DefaultGatewayClass>(),
+        Kind::GatewayClass => generate::<GatewayClass>(),
+    };
+    close(&mut schema);
+    let api_version = json!({
+        "description": "The version of the kind, as in any Kubernetes manifest.",
+        "type": "string",
+        "enum": kind.api_versions(),
+    });
+    let name = json!({"description": "The kind of the document.", "type": "string", "enum": [kind.as_str()]});
+    schema["properties"]["apiVersion"] = api_version;
+    schema["properties"]["kind"] = name;
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.splice(0..0, ["apiVersion".into(), "kind".into()]);
+    }
+    match kind {
+        Kind::DefaultGatewayClass => limits::forbid(&mut schema["properties"]["metadata"]),
+        Kind::GatewayClass => {
+            limits::forbid(&mut schema["properties"]["metadata"]);
+            limits::ignore_server_set(&mut schema);
+        }
+    }
+    schema
+}
+
+fn generate<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    RecursiveTransform(enumerate).transform(&mut schema);
+    RecursiveTransform(drop_null_default).transform(&mut schema);
+    schema.remove("$schema");
+    schema.to_value()
+}
+
+/// Writes an enum with described values as `enum` and `enumDescriptions`, which editors offer for completion, instead of
+/// a `oneOf` of constants, which they can't explain.
+fn enumerate(schema: &mut Schema) {
+    let Some(Value::Array(variants)) = schema.get("oneOf") else { return };
+    let constant = |variant: &Value| Some((variant.get("const")?.clone(), variant.get("description")?.clone()));
+    let Some(variants) = variants.iter().map(constant).collect::<Option<Vec<_>>>() else { return };
+    let (values, descriptions): (Vec<_>, Vec<_>) = variants.into_iter().unzip();
+    schema.remove("oneOf");
+    schema.insert("type".to_owned(), "string".into());
+    schema.insert("enum".to_owned(), values.into());
+    schema.insert("enumDescriptions".to_owned(), descriptions.into());
+}
+
+/// A default that says "nothing" tells nothing.
+fn drop_null_default(schema: &mut Schema) {
+    if schema.get("default").is_some_and(Value::is_null) {
+        schema.remove("default");
+    }
+}
+
+/// Refuses fields that aren't named, in each object with named fields.
+fn close(schema: &mut Value) {
+    let Value::Object(schema) = schema else { return };
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.values_mut().for_each(close);
+        schema.insert("additionalProperties".to_owned(), false.into());
+    }
+}

@@ -1,0 +1,247 @@
+//! What a value may be: the limits of the Gateway API's CRD, of Kubernetes' metadata and of our own policy.
+//!
+//! Each rule stands here once, with the words in which it is told: to the schema, and through it to the loader. The
+//! messages continue a sentence that names the value: `metadata.name "A" must consist of …`.
+
+use gateway_api::gatewayclasses::GatewayClassSpec;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+/// What a string may be.
+struct Text {
+    /// The least number of characters.
+    min: u32,
+    /// The greatest number of characters.
+    max: u32,
+    /// What it must match, and that in words.
+    form: Option<(&'static str, &'static str)>,
+}
+
+/// `metadata.name`: a DNS subdomain (RFC 1123), as the API server takes it.
+const NAME: Text = Text {
+    min: 1,
+    max: 253,
+    form: Some((
+        r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        "must consist of lower-case letters, digits, - and ., and begin and end with a letter or digit",
+    )),
+};
+
+/// The value of a label.
+const LABEL: Text = Text {
+    min: 0,
+    max: 63,
+    form: Some((
+        r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$",
+        "must consist of letters, digits, -, _ and ., and begin and end with a letter or digit",
+    )),
+};
+
+/// `spec`, by JSON pointer. From the CRD `gatewayclasses.gateway.networking.k8s.io` of the Gateway API v1.6.3.
+const SPEC: [(&str, Text); 6] = [
+    (
+        "/properties/controllerName",
+        Text {
+            min: 1,
+            max: 253,
+            form: Some((
+                r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/[A-Za-z0-9\/\-._~%!$&'()*+,;=:]+$",
+                "must be a domain-prefixed path such as example.com/gateway-controller",
+            )),
+        },
+    ),
+    ("/properties/description", Text { min: 0, max: 64, form: None }),
+    (
+        "/properties/parametersRef/properties/group",
+        Text {
+            min: 0,
+            max: 253,
+            form: Some((
+                r"^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+                "must be an API group such as gateway.example.com, or empty for the core group",
+            )),
+        },
+    ),
+    (
+        "/properties/parametersRef/properties/kind",
+        Text {
+            min: 1,
+            max: 63,
+            form: Some((
+                r"^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$",
+                "must consist of letters, digits and -, begin with a letter and end with a letter or digit",
+            )),
+        },
+    ),
+    ("/properties/parametersRef/properties/name", Text { min: 1, max: 253, form: None }),
+    (
+        "/properties/parametersRef/properties/namespace",
+        Text {
+            min: 1,
+            max: 63,
+            form: Some((
+                r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+                "must consist of lower-case letters, digits and -, and begin and end with a letter or digit",
+            )),
+        },
+    ),
+];
+
+/// The metadata that only a server sets: left out of a plain manifest, with a warning.
+pub(in crate::engine) const SERVER_SET: [&str; 6] =
+    ["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"];
+
+/// The annotations that a client keeps for itself: left out too, for files that come from `kubectl get -o yaml`.
+pub(in crate::engine) const CLIENT_SET_ANNOTATIONS: [&str; 1] = ["kubectl.kubernetes.io/last-applied-configuration"];
+
+/// The metadata that no defaults file may set, and why.
+const FORBIDDEN: [(&str, &str); 4] = [
+    ("finalizers", "can't be set in a defaults file: finalizers belong to the programs that take them off again"),
+    ("ownerReferences", "can't be set in a defaults file: an owner's deletion would delete the class with it"),
+    ("namespace", "can't be set: a GatewayClass belongs to the whole cluster"),
+    ("generateName", "can't be set: a default needs the name that Gateways refer to"),
+];
+
+impl Text {
+    /// Writes the limit into a string's schema.
+    fn limit(&self, schema: &mut Schema) {
+        schema.insert("type".to_owned(), "string".into());
+        if self.min > 0 {
+            schema.insert("minLength".to_owned(), self.min.into());
+        }
+        schema.insert("maxLength".to_owned(), self.max.into());
+        if let Some((pattern, message)) = self.form {
+            schema.insert("pattern".to_owned(), pattern.into());
+            schema.insert("patternErrorMessage".to_owned(), message.into());
+        }
+    }
+
+    fn schema(&self) -> Schema {
+        let mut schema = Schema::default();
+        self.limit(&mut schema);
+        schema
+    }
+}
+
+/// `spec`: the Gateway API's own type with the CRD's limits.
+pub(in crate::engine) fn spec(generator: &mut SchemaGenerator) -> Schema {
+    let mut spec = GatewayClassSpec::json_schema(generator);
+    // An optional field may be missing, but the server takes no null for one.
+    if let Some(reference) = spec.pointer_mut("/properties/parametersRef") {
+        reference["type"] = "object".into();
+    }
+    for (pointer, text) in &SPEC {
+        if let Some(field) = spec.pointer_mut(pointer).and_then(|field| <&mut Schema>::try_from(field).ok()) {
+            text.limit(field);
+        }
+    }
+    spec
+}
+
+/// `metadata.name`.
+pub(in crate::engine) fn name(_: &mut SchemaGenerator) -> Schema {
+    NAME.schema()
+}
+
+/// `metadata.labels`.
+pub(in crate::engine) fn labels(_: &mut SchemaGenerator) -> Schema {
+    // The prefix is a DNS subdomain.
+    keys(r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?", &LABEL.schema())
+}
+
+/// `metadata.annotations`.
+pub(in crate::engine) fn annotations(_: &mut SchemaGenerator) -> Schema {
+    let value = json_schema!({"type": "string"});
+    // Their prefix may have capitals: the server turns them to lower case before it looks.
+    keys(r"^([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*/)?", &value)
+}
+
+/// A map whose keys are qualified names (`IsQualifiedName` in k8s.io/apimachinery) with a prefix of this form.
+fn keys(prefix: &str, value: &Schema) -> Schema {
+    let form = format!("{prefix}([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$");
+    json_schema!({
+        "type": ["object", "null"],
+        "propertyNames": {"allOf": [
+            {
+                "pattern": form,
+                "patternErrorMessage": "must be a name such as team, or with a domain before it: example.com/team",
+            },
+            {
+                "pattern": r"^([^/]{1,253}/)?[^/]{1,63}$",
+                "patternErrorMessage": "must have at most 63 characters, and before the / at most 253",
+            },
+            {
+                "not": {"pattern": r"^(classkeeper\.dev|meta\.helm\.sh)/"},
+                "errorMessage": "is reserved: classkeeper and Helm set it themselves",
+            },
+        ]},
+        "additionalProperties": value,
+    })
+}
+
+/// `policy.enforce` and `policy.createOnly`: what [`crate::engine::unit::Unit`] reads.
+pub(in crate::engine) fn units(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "uniqueItems": true,
+        "default": [],
+        "items": {
+            "type": "string",
+            "pattern": r"^(spec\.[A-Za-z][A-Za-z0-9]*|metadata\.(labels|annotations)\['[^']+'\])$",
+            "patternErrorMessage": "must be spec.FIELD, metadata.labels['KEY'] or metadata.annotations['KEY']",
+        },
+    })
+}
+
+/// `policy.adoptFrom`: names of field managers, as the server takes them.
+pub(in crate::engine) fn field_managers(_: &mut SchemaGenerator) -> Schema {
+    let manager = Text { min: 1, max: 128, form: None }.schema();
+    json_schema!({"type": "array", "uniqueItems": true, "default": [], "items": manager})
+}
+
+/// Refuses the metadata that no defaults file may set. As `not` and not as `false`, which has no room for a message.
+pub(super) fn forbid(metadata: &mut Value) {
+    for (field, message) in FORBIDDEN {
+        metadata["properties"][field] = json!({"not": {}, "errorMessage": message, "doNotSuggest": true});
+    }
+}
+
+/// Accepts what a server sets in a plain manifest, whatever its value, and lets editors strike it through.
+pub(super) fn ignore_server_set(manifest: &mut Value) {
+    let ignored = json!({"deprecationMessage": "set by the server; left out here", "doNotSuggest": true});
+    manifest["properties"]["status"] = ignored.clone();
+    for field in SERVER_SET {
+        manifest["properties"]["metadata"]["properties"][field] = ignored.clone();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(schema: &Value, pointer: &str, found: &mut Vec<String>) {
+        let Some(properties) = schema["properties"].as_object() else {
+            found.push(pointer.to_owned());
+            return;
+        };
+        for (field, schema) in properties {
+            texts(schema, &format!("{pointer}/properties/{field}"), found);
+        }
+    }
+
+    /// The CRD's limits and the types of the `gateway-api` crate name the same fields.
+    #[test]
+    fn every_text_of_the_spec_has_a_limit() {
+        let settings = schemars::generate::SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
+        let spec = spec(&mut settings.into_generator()).to_value();
+        let mut found = Vec::new();
+        texts(&spec, "", &mut found);
+        let mut limited = SPEC.map(|(pointer, _)| pointer.to_owned());
+        found.sort();
+        limited.sort();
+        assert_eq!(found, limited);
+        for pointer in limited {
+            assert_eq!(spec.pointer(&pointer).unwrap()["type"], "string", "{pointer}");
+        }
+    }
+}

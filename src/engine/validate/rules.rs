@@ -1,0 +1,171 @@
+//! The rules that a schema can't express. All of them, in this order:
+//!
+//! - What this version doesn't support yet is an error ([`UNSUPPORTED`]).
+//! - What only a server or a client sets is left out with a warning.
+//! - A name that the Gateway API advises against is a warning.
+//! - The annotations of a class hold at most 256 KiB together.
+//! - A unit stands in `enforce` or in `createOnly`, not in both.
+//! - A unit in either of them that the document doesn't set does nothing, a warning.
+//!
+//! That no class is described twice is a rule about all documents together, so it is checked where they are together.
+
+use std::collections::BTreeMap;
+
+use crate::engine::diagnostic::text::Findings;
+use crate::engine::diagnostic::{Code, Finding, Severity};
+use crate::engine::document::{Entry, Node, Span};
+use crate::engine::manifest::Kind;
+use crate::engine::schema::limits::{CLIENT_SET_ANNOTATIONS, SERVER_SET};
+use crate::engine::unit::{Unit, UnitPath};
+
+use super::suggest::closest;
+
+/// Values of the policy that the schema knows and this version refuses: the field, and the value if not any.
+const UNSUPPORTED: [(&str, Refused); 5] = [
+    ("adoptFrom", Refused::NonEmpty),
+    ("onRemove", Refused::Text("Delete")),
+    ("onDelete", Refused::Text("StayDeleted")),
+    ("onReplace", Refused::Text("Recreate")),
+    ("protect", Refused::True),
+];
+
+/// Which values of a field are refused.
+enum Refused {
+    /// A list with items.
+    NonEmpty,
+    /// This text.
+    Text(&'static str),
+    /// `true`.
+    True,
+}
+
+/// A guess looks at no more keys than this.
+const GUESSES_AT_MOST: usize = 100;
+
+/// What Kubernetes allows all annotations of an object together, in bytes of keys and values.
+const ANNOTATIONS_AT_MOST: usize = 256 * 1024;
+
+pub(super) fn check(kind: Kind, root: &Node<'_>, findings: &mut Findings<'_, '_>) {
+    unsupported(root, findings);
+    left_out(kind, root, findings);
+    discouraged_name(root, findings);
+    annotation_size(root, findings);
+    contradictions(root, findings);
+    without_effect(root, findings);
+}
+
+fn unsupported(root: &Node<'_>, findings: &mut Findings<'_, '_>) {
+    let Some(policy) = root.get("policy") else { return };
+    for (field, refused) in &UNSUPPORTED {
+        let Some(value) = policy.get(field) else { continue };
+        let written = match refused {
+            Refused::NonEmpty if !value.items().is_empty() => String::new(),
+            Refused::Text(text) if value.as_str() == Some(text) => format!(": {text}"),
+            Refused::True if value.is_true() => ": true".to_owned(),
+            Refused::NonEmpty | Refused::Text(_) | Refused::True => continue,
+        };
+        let message = format!("policy.{field}{written} is not supported by this version of classkeeper");
+        findings.push(Finding::error(Code::Unsupported, value.span, message));
+    }
+}
+
+fn left_out(kind: Kind, root: &Node<'_>, findings: &mut Findings<'_, '_>) {
+    let warn = |findings: &mut Findings<'_, '_>, entry: &Entry<'_>, path: &str, who: &str| {
+        let message = format!("{path} is set by {who}, so it is left out");
+        findings.push(Finding::warning(Code::IgnoredField, entry.key_span, message).suggest("remove it"));
+    };
+    let metadata = root.get("metadata");
+    match kind {
+        Kind::GatewayClass => {
+            if let Some(entry) = root.entry("status") {
+                warn(findings, entry, "status", "the server");
+            }
+            for entry in metadata.map_or(&[][..], Node::entries) {
+                if SERVER_SET.contains(&&*entry.key) {
+                    warn(findings, entry, &format!("metadata.{}", entry.key), "the server");
+                }
+            }
+        }
+        Kind::DefaultGatewayClass => {}
+    }
+    let annotations = metadata.and_then(|metadata| metadata.get("annotations"));
+    for key in CLIENT_SET_ANNOTATIONS {
+        if let Some(entry) = annotations.and_then(|annotations| annotations.entry(key)) {
+            warn(findings, entry, &Unit::annotation(key).to_string(), "kubectl");
+        }
+    }
+}
+
+/// "A `GatewayClass` name SHOULD be compliant with RFC 1035, consisting of a maximum of 63 lower case alphanumeric
+/// characters or hyphens" (the Gateway API's documentation of the kind).
+fn discouraged_name(root: &Node<'_>, findings: &mut Findings<'_, '_>) {
+    let Some(name) = root.get("metadata").and_then(|metadata| metadata.get("name")) else { return };
+    let Some(text) = name.as_str() else { return };
+    let is_label = text.len() <= 63 && !text.contains('.') && text.starts_with(|c: char| c.is_ascii_lowercase());
+    // A name that the schema refuses has its finding.
+    if is_label || text.is_empty() || text.contains(|c: char| !matches!(c, 'a'..='z' | '0'..='9' | '-' | '.')) {
+        return;
+    }
+    let message = "the Gateway API advises names of at most 63 letters, digits and -, that begin with a letter: other \
+                   names can't be used everywhere, for example as the value of a label";
+    findings.push(Finding::warning(Code::DiscouragedName, name.span, message));
+}
+
+fn annotation_size(root: &Node<'_>, findings: &mut Findings<'_, '_>) {
+    let Some(annotations) = root.get("metadata").and_then(|metadata| metadata.entry("annotations")) else { return };
+    let entries = annotations.value.entries().iter();
+    let size: usize = entries.map(|entry| entry.key.len() + entry.value.as_str().map_or(0, str::len)).sum();
+    if size > ANNOTATIONS_AT_MOST {
+        let message = format!("the annotations have {size} bytes together; at most {ANNOTATIONS_AT_MOST} are allowed");
+        findings.push(Finding::error(Code::TooLarge, annotations.key_span, message));
+    }
+}
+
+fn contradictions(root: &Node<'_>, findings: &mut Findings<'_, '_>) {
+    let mut enforced = BTreeMap::new();
+    for (unit, span) in units(root, "enforce") {
+        enforced.entry(unit).or_insert(span);
+    }
+    for (unit, span) in units(root, "createOnly") {
+        if let Some(first) = enforced.get(unit) {
+            let message = format!("{unit} is in enforce and in createOnly: it can't be kept and be left alone");
+            findings.push(
+                Finding::error(Code::Contradiction, span, message)
+                    .relate(*first, "enforced here")
+                    .suggest("take it out of one of them"),
+            );
+        }
+    }
+}
+
+fn without_effect(root: &Node<'_>, findings: &mut Findings<'_, '_>) {
+    for list in ["enforce", "createOnly"] {
+        for (text, span) in units(root, list) {
+            let Ok(unit) = text.parse::<Unit>() else { continue };
+            let (parent, key) = match unit.path() {
+                UnitPath::Spec(field) => (root.get("spec"), field),
+                UnitPath::Metadata(map, key) => (root.get("metadata").and_then(|metadata| metadata.get(map)), key),
+            };
+            let Some(parent) = parent else { continue };
+            if parent.entry(key).is_some() {
+                continue;
+            }
+            findings.push_with(Severity::Warning, || {
+                let message = format!("policy.{list} names {unit}, which this document doesn't set");
+                let mut finding = Finding::warning(Code::NoEffect, span, message);
+                let keys = parent.entries().iter().take(GUESSES_AT_MOST).map(|entry| &*entry.key);
+                finding.suggestion = closest(key, keys).map(|key| match unit.path() {
+                    UnitPath::Spec(_) => format!("did you mean {}?", Unit::spec(key)),
+                    UnitPath::Metadata("labels", _) => format!("did you mean {}?", Unit::label(key)),
+                    UnitPath::Metadata(..) => format!("did you mean {}?", Unit::annotation(key)),
+                });
+                finding
+            });
+        }
+    }
+}
+
+fn units<'n>(root: &'n Node<'_>, list: &str) -> impl Iterator<Item = (&'n str, Span)> {
+    let items = root.get("policy").and_then(|policy| policy.get(list)).map_or(&[][..], Node::items);
+    items.iter().filter_map(|item| Some((item.as_str()?, item.span)))
+}

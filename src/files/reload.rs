@@ -1,0 +1,147 @@
+//! Loads snapshots one after the other: what is new is parsed and validated, what is unchanged is reused, and the last
+//! good defaults stay until there are better ones.
+
+mod file;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use self::file::{LoadedFile, text};
+use super::snapshot::Snapshot;
+use crate::engine::defaults::Defaults;
+use crate::engine::diagnostic::text::FileText;
+use crate::engine::diagnostic::{Code, Diagnostic, Related, Severity};
+use crate::engine::document::Span;
+
+/// The most documents of a source.
+const DOCUMENTS_AT_MOST: usize = 100_000;
+/// More findings than this are counted, not shown.
+const FINDINGS_AT_MOST: usize = 2_000;
+
+/// Loads snapshots, and keeps what the last ones hold.
+#[derive(Debug, Default)]
+pub struct Loader {
+    /// The files of the last snapshot, whether it was accepted or not.
+    files: BTreeMap<Arc<str>, Arc<LoadedFile>>,
+    digest: Option<String>,
+    defaults: Option<Arc<Defaults>>,
+}
+
+/// How a load ended.
+#[derive(Clone, Debug)]
+pub enum Reload {
+    /// The source is valid and in force.
+    Accepted {
+        /// Its classes.
+        defaults: Arc<Defaults>,
+        /// Warnings, ordered by place.
+        findings: Vec<Diagnostic>,
+    },
+    /// The source has errors; the last good one stays in force.
+    Rejected {
+        /// Errors and warnings, ordered by place.
+        findings: Vec<Diagnostic>,
+    },
+    /// The source is the same as at the last load, however that ended.
+    Unchanged,
+}
+
+impl Loader {
+    /// Loads a snapshot. One error rejects it as a whole.
+    pub fn load(&mut self, snapshot: &Snapshot) -> Reload {
+        let digest = snapshot.digest();
+        if self.digest.as_ref() == Some(&digest) {
+            return Reload::Unchanged;
+        }
+        self.digest = Some(digest);
+        self.files = snapshot
+            .files()
+            .iter()
+            .map(|file| {
+                let known = self.files.get(&file.name).filter(|known| known.digest == file.digest);
+                (file.name.clone(), known.cloned().unwrap_or_else(|| Arc::new(LoadedFile::load(file))))
+            })
+            .collect();
+        let mut findings = snapshot.findings().to_vec();
+        findings.extend(self.files.values().flat_map(|file| file.findings.iter().cloned()));
+        findings.extend(self.too_many_documents());
+        findings.extend(self.duplicates(snapshot));
+        findings.sort_by(|a, b| a.order().cmp(&b.order()));
+        let is_rejected = findings.iter().any(|finding| finding.severity == Severity::Error);
+        let findings = shown(findings);
+        if is_rejected {
+            return Reload::Rejected { findings };
+        }
+        let candidates = self.files.values().flat_map(|file| &file.candidates);
+        let defaults: Arc<Defaults> = Arc::new(candidates.filter_map(|candidate| candidate.class.clone()).collect());
+        self.defaults = Some(defaults.clone());
+        Reload::Accepted { defaults, findings }
+    }
+
+    /// The last good defaults.
+    #[must_use]
+    pub fn defaults(&self) -> Option<&Arc<Defaults>> {
+        self.defaults.as_ref()
+    }
+
+    fn too_many_documents(&self) -> Option<Diagnostic> {
+        let mut count = 0;
+        let (name, _) = self.files.iter().find(|(_, file)| {
+            count += file.documents;
+            count > DOCUMENTS_AT_MOST
+        })?;
+        let message = format!("with this file, there are more than {DOCUMENTS_AT_MOST} documents");
+        Some(Diagnostic::of_file(Code::TooManyDocuments, name, message))
+    }
+
+    /// The classes that are described more than once, in whatever files.
+    fn duplicates(&self, snapshot: &Snapshot) -> Vec<Diagnostic> {
+        let mut findings = Vec::new();
+        let mut known: BTreeMap<&str, (usize, Span)> = BTreeMap::new();
+        // Only the files that have a part in a duplicate are looked at again.
+        let mut texts: BTreeMap<usize, FileText<'_>> = BTreeMap::new();
+        for (index, file) in snapshot.files().iter().enumerate() {
+            let Some(loaded) = self.files.get(&file.name) else { continue };
+            for candidate in &loaded.candidates {
+                let (first, first_span) = match known.entry(&candidate.name) {
+                    Entry::Vacant(entry) => {
+                        entry.insert((index, candidate.name_span));
+                        continue;
+                    }
+                    Entry::Occupied(entry) => *entry.get(),
+                };
+                if findings.len() > FINDINGS_AT_MOST {
+                    return findings;
+                }
+                let mut place = |index: usize, span| {
+                    let file = &snapshot.files()[index];
+                    let text = texts.entry(index).or_insert_with(|| FileText::new(file.name.clone(), text(file)));
+                    text.place(span)
+                };
+                let first = place(first, first_span);
+                let place = place(index, candidate.name_span);
+                let message = format!("the class {:?} is described twice, first at {first}", candidate.name);
+                let related = vec![Related { place: first, label: "first here".to_owned() }];
+                let (severity, code) = (Severity::Error, Code::DuplicateClass);
+                findings.push(Diagnostic { severity, code, place, message, suggestion: None, related });
+            }
+        }
+        findings
+    }
+}
+
+/// The first findings, and how many there are besides.
+fn shown(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    if findings.len() > FINDINGS_AT_MOST {
+        let rest = findings.split_off(FINDINGS_AT_MOST);
+        let message = format!("{} more findings are not shown", rest.len());
+        let mut finding = Diagnostic::of_file(Code::TooManyFindings, &rest[0].place.file, message);
+        if rest.iter().all(|finding| finding.severity == Severity::Warning) {
+            finding.severity = Severity::Warning;
+        }
+        (finding.place.line, finding.place.column) = (rest[0].place.line, rest[0].place.column);
+        findings.push(finding);
+    }
+    findings
+}

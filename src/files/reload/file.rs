@@ -1,0 +1,61 @@
+//! One file, parsed and validated. Its result depends on its name and content alone, so that it can be kept.
+
+use std::str::from_utf8;
+
+use crate::engine::diagnostic::text::{FileText, Findings};
+use crate::engine::diagnostic::{Code, Diagnostic, Finding};
+use crate::engine::document::Span;
+use crate::engine::validate::{Candidate, validate};
+use crate::files::snapshot::SnapshotFile;
+use crate::files::yaml::{self, Budget};
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// A file that was parsed and validated.
+#[derive(Debug)]
+pub(super) struct LoadedFile {
+    /// The SHA-256 of its content.
+    pub(super) digest: [u8; 32],
+    /// How many documents it has, empty ones left out.
+    pub(super) documents: usize,
+    /// The classes that it names.
+    pub(super) candidates: Vec<Candidate>,
+    /// What is wrong with it.
+    pub(super) findings: Vec<Diagnostic>,
+}
+
+impl LoadedFile {
+    pub(super) fn load(file: &SnapshotFile) -> Self {
+        let mut loaded = Self { digest: file.digest, documents: 0, candidates: Vec::new(), findings: Vec::new() };
+        if let Err(finding) = decode(file) {
+            loaded.findings.push(*finding);
+            return loaded;
+        }
+        let text = FileText::new(file.name.clone(), text(file));
+        let mut findings = Findings::new(&text);
+        let documents = yaml::parse(&mut findings, Budget::default());
+        loaded.documents = documents.len();
+        loaded.candidates = documents.iter().filter_map(|document| validate(document, &mut findings)).collect();
+        loaded.findings = findings.into_list();
+        loaded
+    }
+}
+
+/// The text of a file that [`decode`] accepts, and nothing of any other.
+pub(super) fn text(file: &SnapshotFile) -> &str {
+    from_utf8(&file.bytes).unwrap_or_default()
+}
+
+fn decode(file: &SnapshotFile) -> Result<(), Box<Diagnostic>> {
+    let bytes = file.bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&file.bytes);
+    let Err(error) = from_utf8(bytes) else { return Ok(()) };
+    // Up to the first bad byte the lossy text is the same, and there it has a replacement character.
+    let lossy = String::from_utf8_lossy(bytes);
+    let at = u32::try_from(error.valid_up_to()).unwrap_or(u32::MAX);
+    let span = Span { start: at, end: at.saturating_add(3) };
+    let message = format!("the byte 0x{:02X} is not UTF-8", bytes.get(error.valid_up_to()).unwrap_or(&0));
+    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    let advice = if is_utf16 { "this looks like UTF-16: save the file as UTF-8" } else { "save the file as UTF-8" };
+    let finding = Finding::error(Code::NotUtf8, span, message).suggest(advice);
+    Err(FileText::new(file.name.clone(), &lossy).locate(finding).into())
+}

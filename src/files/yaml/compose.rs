@@ -1,0 +1,364 @@
+//! Composes documents from the parser's events: resolves scalars, aliases, merge keys and tags.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, StrInput, Tag};
+
+use super::scalar::{self, Scalar};
+use super::{Budget, DEPTH_AT_MOST, syntax};
+use crate::engine::diagnostic::text::Findings;
+use crate::engine::diagnostic::{Code, Finding};
+use crate::engine::document::{Content, Document, Entry, Mapping, Node, Span};
+
+/// Composes the documents of one file.
+pub(super) struct Composer<'c, 'f, 't> {
+    findings: &'c mut Findings<'f, 't>,
+    events: Parser<'t, StrInput<'t>>,
+    anchors: HashMap<usize, Anchor<'t>>,
+    documents_left: usize,
+    values_left: u32,
+}
+
+/// A value that aliases can repeat.
+enum Anchor<'t> {
+    /// Its end isn't reached yet.
+    Open,
+    Complete {
+        node: Node<'t>,
+        /// What a copy costs of the budget.
+        cost: u32,
+        /// How many levels it has.
+        height: u32,
+    },
+}
+
+/// A composed value with what a copy of it costs and how many levels it has.
+struct Composed<'t> {
+    node: Node<'t>,
+    cost: u32,
+    height: u32,
+}
+
+/// The rest of the file can't be read; its finding is made.
+struct Stop;
+
+impl<'c, 'f, 't> Composer<'c, 'f, 't> {
+    pub(super) fn new(findings: &'c mut Findings<'f, 't>, budget: Budget) -> Self {
+        // A little deeper than our own limit, whose finding says more. Comments would only be buffered.
+        let limit = DEPTH_AT_MOST as usize + 8;
+        let mut options = granit_parser::options! { flow_nesting_limit: limit, block_nesting_limit: limit };
+        options.set_emit_comments(false);
+        let events = Parser::new_from_str_with_options(findings.file.text, options);
+        let Budget { documents, values } = budget;
+        Self { findings, events, anchors: HashMap::new(), documents_left: documents, values_left: values }
+    }
+
+    pub(super) fn documents(mut self) -> Vec<Document<'t>> {
+        let mut documents = Vec::new();
+        while let Ok(Some(document)) = self.document() {
+            let is_empty = matches!(document.root.content, Content::Null) && document.root.span.is_empty();
+            if is_empty {
+                continue;
+            }
+            if self.documents_left == 0 {
+                let place = document.root.span;
+                self.findings.push(Finding::error(Code::TooManyDocuments, place, "there are too many documents"));
+                break;
+            }
+            self.documents_left -= 1;
+            documents.push(document);
+        }
+        documents
+    }
+
+    /// The next document; `None` at the end of the file.
+    fn document(&mut self) -> Result<Option<Document<'t>>, Stop> {
+        loop {
+            match self.next()? {
+                (Event::DocumentStart(..), _) => {
+                    self.anchors.clear();
+                    let (event, span) = self.next()?;
+                    let root = self.node(event, span, 1)?.node;
+                    return Ok(Some(Document { root }));
+                }
+                (Event::StreamEnd, _) => return Ok(None),
+                _ => {}
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<(Event<'t>, granit_parser::Span), Stop> {
+        match self.events.next_event() {
+            Some(Ok(event)) => Ok(event),
+            Some(Err(error)) => self.stop(syntax::finding(&error, self.findings.file)),
+            None => Ok((Event::StreamEnd, granit_parser::Span::default())),
+        }
+    }
+
+    fn stop<T>(&mut self, finding: Finding) -> Result<T, Stop> {
+        self.findings.push(finding);
+        Err(Stop)
+    }
+
+    /// The value that begins with an event. The recursion is bounded by `DEPTH_AT_MOST`.
+    fn node(&mut self, event: Event<'t>, at: granit_parser::Span, depth: u32) -> Result<Composed<'t>, Stop> {
+        let span = self.span(at);
+        if depth > DEPTH_AT_MOST {
+            return self.stop(syntax::too_deep(span));
+        }
+        match event {
+            Event::Alias(id) => self.alias(id, span, depth),
+            Event::Scalar(text, style, anchor, tag) => {
+                let cost = text_cost(&text);
+                self.spend(cost, span)?;
+                let content = self.scalar(text, style, tag.as_deref(), span, at);
+                Ok(self.anchored(anchor, Composed { node: Node { span, content }, cost, height: 1 }))
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.open(anchor);
+                self.check_collection_tag(tag.as_deref(), "seq", at);
+                let composed = self.sequence(span, depth)?;
+                Ok(self.anchored(anchor, composed))
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.open(anchor);
+                self.check_collection_tag(tag.as_deref(), "map", at);
+                let composed = self.mapping(span, depth)?;
+                Ok(self.anchored(anchor, composed))
+            }
+            // The parser's grammar puts no other event here.
+            other => self.stop(Finding::error(Code::Syntax, span, format!("this isn't YAML: unexpected {other:?}"))),
+        }
+    }
+
+    fn sequence(&mut self, span: Span, depth: u32) -> Result<Composed<'t>, Stop> {
+        self.spend(1, span)?;
+        let (mut items, mut cost, mut height) = (Vec::new(), 1, 0);
+        loop {
+            let (event, at) = self.next()?;
+            if let Event::SequenceEnd = event {
+                let span = Span { end: self.span(at).end.max(span.end), ..span };
+                let node = Node { span, content: Content::Sequence(items) };
+                return Ok(Composed { node, cost, height: height + 1 });
+            }
+            let item = self.node(event, at, depth + 1)?;
+            cost += item.cost;
+            height = height.max(item.height);
+            items.push(item.node);
+        }
+    }
+
+    fn mapping(&mut self, span: Span, depth: u32) -> Result<Composed<'t>, Stop> {
+        self.spend(1, span)?;
+        let (mut entries, mut merges, mut cost, mut height) = (Vec::new(), Vec::new(), 1, 0);
+        loop {
+            let (event, at) = self.next()?;
+            if let Event::MappingEnd = event {
+                break;
+            }
+            let is_merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
+            let key = self.node(event, at, depth + 1)?;
+            let (event, at) = self.next()?;
+            let value = self.node(event, at, depth + 1)?;
+            cost += key.cost + value.cost;
+            height = height.max(value.height);
+            let key_span = key.node.span;
+            if let Some(key) = self.key(key.node) {
+                if is_merge && !merges.is_empty() {
+                    self.findings.push(
+                        Finding::error(Code::DuplicateKey, key_span, "the merge key `<<` stands twice in this map")
+                            .suggest("write a list of aliases: `<<: [*a, *b]`"),
+                    );
+                } else if is_merge {
+                    merges.push((key_span, value.node));
+                } else {
+                    entries.push(Entry { key, key_span, value: value.node });
+                }
+            }
+        }
+        let (mut mapping, duplicates) = Mapping::new(entries);
+        for duplicate in duplicates {
+            let message = format!("the key {:?} stands twice in this map", duplicate.key);
+            self.findings.push(
+                Finding::error(Code::DuplicateKey, duplicate.second, message).relate(duplicate.first, "first here"),
+            );
+        }
+        for (key_span, value) in merges {
+            mapping = self.merge(mapping, key_span, value);
+        }
+        let span = mapping
+            .entries()
+            .iter()
+            .fold(span, |span, entry| Span { start: span.start, end: span.end.max(entry.key_span.end) });
+        Ok(Composed { node: Node { span, content: Content::Mapping(mapping) }, cost, height: height + 1 })
+    }
+
+    /// Adds the entries of one map, or of a list of maps, behind those that stand in the map itself. Of equal keys the
+    /// earlier wins (<https://yaml.org/type/merge.html>; kubectl does the same).
+    fn merge(&mut self, mapping: Mapping<'t>, key_span: Span, value: Node<'t>) -> Mapping<'t> {
+        let sources = match value.content {
+            Content::Sequence(items) => items,
+            Content::Mapping(_) | Content::Null | Content::Bool(_) | Content::Number(_) | Content::String(_) => {
+                vec![value]
+            }
+        };
+        let mut entries = mapping.into_entries();
+        for source in sources {
+            if let Content::Mapping(source) = source.content {
+                entries.extend(source.into_entries());
+            } else {
+                let message = "the merge key `<<` takes a map or a list of maps";
+                self.findings.push(
+                    Finding::error(Code::WrongType, key_span, message).suggest("quote it to use it as a key: \"<<\""),
+                );
+            }
+        }
+        Mapping::new(entries).0
+    }
+
+    fn key(&mut self, key: Node<'t>) -> Option<Cow<'t, str>> {
+        let written = self.findings.file.slice(key.span);
+        let finding = match key.content {
+            Content::String(text) => return Some(text),
+            Content::Null if key.span.is_empty() => {
+                Finding::error(Code::WrongType, key.span, "the key is missing: keys are strings")
+            }
+            Content::Null | Content::Bool(_) | Content::Number(_) => {
+                Finding::error(Code::WrongType, key.span, format!("keys are strings, and {written} isn't one"))
+                    .suggest(format!("quote it: \"{written}\""))
+            }
+            Content::Sequence(_) => Finding::error(Code::WrongType, key.span, "keys are strings, and a list isn't one"),
+            Content::Mapping(_) => Finding::error(Code::WrongType, key.span, "keys are strings, and a map isn't one")
+                .suggest("quote a text that begins with {"),
+        };
+        self.findings.push(finding);
+        None
+    }
+
+    fn scalar(
+        &mut self,
+        text: Cow<'t, str>,
+        style: ScalarStyle,
+        tag: Option<&Tag>,
+        span: Span,
+        at: granit_parser::Span,
+    ) -> Content<'t> {
+        let resolved = match tag.map(Tag::core_suffix) {
+            None if style == ScalarStyle::Plain => scalar::resolve(&text),
+            // `!` alone makes a string of anything (YAML 1.2.2, section 6.9.1).
+            None | Some(Some("str")) => Scalar::String,
+            Some(None) if tag.is_some_and(|tag| tag.parts() == ("", "!") || tag.parts() == ("!", "")) => Scalar::String,
+            Some(Some(core @ ("null" | "bool" | "int" | "float"))) => {
+                let resolved = scalar::resolve(&text);
+                let fits = match (&resolved, core) {
+                    (Scalar::Number(number), "int") => !number.is_f64(),
+                    (Scalar::Null, fits) => fits == "null",
+                    (Scalar::Bool(_), fits) => fits == "bool",
+                    (Scalar::Number(_), fits) => fits == "float",
+                    // Told below.
+                    (Scalar::NotFinite, _) => true,
+                    (Scalar::String, _) => false,
+                };
+                if !fits {
+                    let message = format!("{} is no !!{core}", quoted(&text));
+                    self.findings.push(Finding::error(Code::WrongType, span, message));
+                    return Content::String(text);
+                }
+                resolved
+            }
+            Some(_) => {
+                self.unknown_tag(tag, at);
+                Scalar::String
+            }
+        };
+        match resolved {
+            Scalar::Null => Content::Null,
+            Scalar::Bool(value) => Content::Bool(value),
+            Scalar::Number(number) => Content::Number(number),
+            Scalar::String => Content::String(text),
+            Scalar::NotFinite => {
+                let message = format!("{text} is a number that no field can hold");
+                self.findings.push(
+                    Finding::error(Code::InvalidValue, span, message)
+                        .suggest(format!("quote it if a text is meant: \"{text}\"")),
+                );
+                Content::String(text)
+            }
+        }
+    }
+
+    fn check_collection_tag(&mut self, tag: Option<&Tag>, expected: &str, at: granit_parser::Span) {
+        let Some(tag) = tag else { return };
+        if tag.core_suffix() != Some(expected) {
+            self.unknown_tag(Some(tag), at);
+        }
+    }
+
+    fn unknown_tag(&mut self, tag: Option<&Tag>, at: granit_parser::Span) {
+        let span = at.tag_span().map_or_else(|| self.span(at), |tag| self.span(tag));
+        let name = tag.map(Tag::original).unwrap_or_default();
+        let message = format!("the tag {name} means nothing here");
+        self.findings.push(Finding::error(Code::Unsupported, span, message).suggest("leave the tag out"));
+    }
+
+    fn alias(&mut self, id: usize, span: Span, depth: u32) -> Result<Composed<'t>, Stop> {
+        let (cost, height) = match self.anchors.get(&id) {
+            Some(Anchor::Complete { cost, height, .. }) => (*cost, *height),
+            Some(Anchor::Open) | None => {
+                return self.stop(Finding::error(Code::Syntax, span, "this alias stands inside its own anchor"));
+            }
+        };
+        if depth + height - 1 > DEPTH_AT_MOST {
+            return self.stop(syntax::too_deep(span));
+        }
+        if cost > self.values_left {
+            let message = "aliases make this file too large: with each of them written out it has too many values";
+            return self.stop(Finding::error(Code::AliasBudget, span, message));
+        }
+        self.values_left -= cost;
+        match self.anchors.get(&id) {
+            Some(Anchor::Complete { node, .. }) => Ok(Composed { node: node.clone(), cost, height }),
+            Some(Anchor::Open) | None => Err(Stop),
+        }
+    }
+
+    fn open(&mut self, anchor: usize) {
+        if anchor != 0 {
+            self.anchors.insert(anchor, Anchor::Open);
+        }
+    }
+
+    /// Keeps a copy for the aliases. The copy is paid for by the value's own cost: an anchor inside an anchor is copied
+    /// once for each level, of which there are few.
+    fn anchored(&mut self, anchor: usize, composed: Composed<'t>) -> Composed<'t> {
+        if anchor != 0 {
+            let Composed { node, cost, height } = &composed;
+            self.anchors.insert(anchor, Anchor::Complete { node: node.clone(), cost: *cost, height: *height });
+        }
+        composed
+    }
+
+    fn spend(&mut self, cost: u32, span: Span) -> Result<(), Stop> {
+        match self.values_left.checked_sub(cost) {
+            Some(left) => self.values_left = left,
+            None => return self.stop(Finding::error(Code::TooLarge, span, "the file has too many values")),
+        }
+        Ok(())
+    }
+
+    /// The parser counts bytes, as its input is a string.
+    fn span(&self, span: granit_parser::Span) -> Span {
+        let end = self.findings.file.text.len();
+        let offset = |marker: granit_parser::Marker| marker.byte_offset().unwrap_or(end).min(end);
+        syntax::span(offset(span.start), offset(span.end))
+    }
+}
+
+fn text_cost(text: &str) -> u32 {
+    u32::try_from(text.len() / 16).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+fn quoted(text: &str) -> String {
+    format!("{text:?}")
+}
