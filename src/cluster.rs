@@ -2,11 +2,17 @@
 
 pub mod api;
 pub mod board;
+pub mod breaker;
 pub mod class;
+pub mod class_api;
 pub mod classes;
+pub mod connect;
 pub mod error;
 pub mod execute;
+pub mod kept_names;
 pub mod queue;
 pub mod reconcile;
+pub mod removal;
 mod requests;
+mod rewrite;
 pub mod watch;

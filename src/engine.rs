@@ -7,6 +7,7 @@ pub mod document;
 pub mod field_set;
 pub mod intent;
 pub mod live;
+pub mod managed_fields;
 pub mod manifest;
 pub mod outcome;
 pub mod plan;

@@ -1,5 +1,6 @@
 //! The files: read as one consistent snapshot, watched, reloaded, the last good content kept.
 
+pub mod follow;
 pub mod reload;
 pub mod snapshot;
 pub mod watch;

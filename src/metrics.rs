@@ -107,7 +107,7 @@ impl Default for Metrics {
         let build = prometheus_client::metrics::info::Info::new(version);
         registry.register("build", "The program's version", build);
         for outcome in Outcome::ALL {
-            metrics.classes.get_or_create(&ByOutcome { outcome: outcome.as_str() });
+            let _ = metrics.classes.get_or_create(&ByOutcome { outcome: outcome.as_str() });
         }
         Self { registry, ..metrics }
     }

@@ -1,17 +1,16 @@
 //! The board: what is known of each class and what came of it, shared by the controller that writes it and the
 //! pages that show it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::jiff::Timestamp;
 
 use super::classes::{CacheState, ClassCache};
-use super::execute::Pass;
-use crate::engine::defaults::{DefaultClass, Defaults};
+use super::execute::{Pass, Task};
+use crate::engine::defaults::Defaults;
 use crate::engine::live::{FieldManager, Live};
 use crate::engine::outcome::{ClassReport, LastChange, Outcome, Reason, Report};
-use crate::engine::plan::Plan;
 use crate::metrics::Metrics;
 
 /// What is known of each class, and what came of it.
@@ -29,24 +28,24 @@ pub struct State {
     pub cache: ClassCache,
     /// The defaults in force; `None` before the first good load.
     pub defaults: Option<Arc<Defaults>>,
-    verdicts: HashMap<Arc<str>, Verdict>,
+    verdicts: BTreeMap<Arc<str>, Verdict>,
 }
 
 /// What came of a class's last pass.
 #[derive(Clone, Debug)]
 struct Verdict {
+    task: Task,
     outcome: Outcome,
     reason: Option<Reason>,
     message: Option<String>,
     yielded: usize,
-    default: Arc<DefaultClass>,
     last_change: Option<LastChange>,
 }
 
 /// Why a pass changed a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Its default is new or changed.
+    /// Its default is new, changed or gone.
     Default,
     /// The class had been as wanted, until somebody changed or deleted it.
     Drift,
@@ -72,14 +71,13 @@ impl Board {
     }
 
     /// Notes what came of a pass; says why it changed the class, if it did.
-    pub fn settle(&self, default: &Arc<DefaultClass>, pass: &Pass) -> Option<Cause> {
+    pub fn settle(&self, task: &Task, pass: &Pass) -> Option<Cause> {
         let mut state = self.lock();
         if let Some(live) = &pass.live {
             state.cache.answer(live.clone());
         }
-        let before = state.verdicts.get(&default.name);
-        let was_as_wanted =
-            before.is_some_and(|before| before.default == *default && before.outcome == Outcome::Unchanged);
+        let before = state.verdicts.get(task.name());
+        let was_as_wanted = before.is_some_and(|before| before.task == *task && before.outcome == Outcome::Unchanged);
         let cause = if was_as_wanted { Cause::Drift } else { Cause::Default };
         let changed = pass.outcome.is_change();
         let last_change = if changed {
@@ -88,58 +86,63 @@ impl Board {
             before.and_then(|before| before.last_change)
         };
         let verdict = Verdict {
+            task: task.clone(),
             outcome: pass.at_rest,
             reason: pass.reason,
             message: pass.message.clone(),
             yielded: pass.yielded,
-            default: default.clone(),
             last_change,
         };
-        let before = state.verdicts.insert(default.name.clone(), verdict);
+        let has_left = matches!(task, Task::Leave(_)) && pass.at_rest == Outcome::Unchanged;
+        let before = if has_left {
+            state.verdicts.remove(task.name())
+        } else {
+            state.verdicts.insert(task.name().clone(), verdict)
+        };
         drop(state);
-        self.metrics.move_class(before.as_ref().map(|before| before.outcome), Some(pass.at_rest));
-        let yielded = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.metrics.add_yielded(yielded(pass.yielded) - yielded(before.map_or(0, |before| before.yielded)));
+        self.count(before.as_ref(), (!has_left).then_some((pass.at_rest, pass.yielded)));
         changed.then_some(cause)
     }
 
-    /// Drops what came of a class whose default is gone.
+    /// Drops what came of a class that is none of ours any more.
     pub fn forget(&self, name: &str) {
         let before = self.lock().verdicts.remove(name);
-        if let Some(before) = before {
-            self.metrics.move_class(Some(before.outcome), None);
-            self.metrics.add_yielded(-i64::try_from(before.yielded).unwrap_or(0));
-        }
+        self.count(before.as_ref(), None);
+    }
+
+    fn count(&self, before: Option<&Verdict>, now: Option<(Outcome, usize)>) {
+        let count = |count: Option<usize>| i64::try_from(count.unwrap_or(0)).unwrap_or(i64::MAX);
+        self.metrics.move_class(before.map(|before| before.outcome), now.map(|(outcome, _)| outcome));
+        let yielded = count(now.map(|(_, yielded)| yielded)) - count(before.map(|before| before.yielded));
+        self.metrics.add_yielded(yielded);
     }
 
     /// The report on all classes: units and owners as they are now, planned anew from what is known.
     #[must_use]
     pub fn report(&self) -> Report {
-        let classes: BTreeMap<_, _> = {
+        let classes: Vec<(Verdict, Option<Arc<Live>>)> = {
             let state = self.lock();
-            let defaults = state.defaults.iter().flat_map(|defaults| defaults.iter());
-            let entry = |default: &Arc<DefaultClass>| {
-                let verdict = state.verdicts.get(&default.name).cloned();
-                (default.name.clone(), (default.clone(), state.cache.get(&default.name).cloned(), verdict))
-            };
-            defaults.map(entry).collect()
+            let with_live = |(name, verdict): (&Arc<str>, &Verdict)| (verdict.clone(), state.cache.get(name).cloned());
+            state.verdicts.iter().map(with_live).collect()
         };
-        classes
-            .into_values()
-            .filter_map(|(default, live, verdict)| Some(self.class(&default, live.as_deref(), verdict?)))
-            .collect()
+        classes.into_iter().map(|(verdict, live)| self.class(verdict, live.as_deref())).collect()
     }
 
-    fn class(&self, default: &DefaultClass, live: Option<&Live>, verdict: Verdict) -> ClassReport {
+    fn class(&self, verdict: Verdict, live: Option<&Live>) -> ClassReport {
+        let Verdict { task, outcome, reason, message, last_change, yielded: _ } = verdict;
+        let source = match &task {
+            Task::Keep(default) => Some(default.origin.to_string()),
+            Task::Leave(_) => None,
+        };
         ClassReport {
-            name: default.name.clone(),
-            outcome: verdict.outcome,
-            reason: verdict.reason,
-            message: verdict.message,
-            source: Some(default.origin.to_string()),
+            name: task.name().clone(),
+            outcome,
+            reason,
+            message,
+            source,
             resource_version: live.map(|live| live.resource_version.clone()),
-            units: Plan::new(default, live, &self.manager).unit_reports(live),
-            last_change: verdict.last_change,
+            units: task.plan(live, &self.manager).unit_reports(live),
+            last_change,
         }
     }
 }

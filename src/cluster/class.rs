@@ -21,6 +21,11 @@ pub struct Class {
 }
 
 impl Class {
+    /// Reads a class from its JSON.
+    pub fn from_value(class: Value) -> Result<Self, ApiError> {
+        serde_json::from_value(class).map_err(|error| ApiError::unavailable(&error))
+    }
+
     /// Reduces the class to what planning needs.
     pub fn into_live(self) -> Result<Live, ApiError> {
         Live::new(self.metadata, self.spec).map_err(|error| ApiError::unavailable(&error))

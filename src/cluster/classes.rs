@@ -55,6 +55,11 @@ impl ClassCache {
         self.classes.get(name)
     }
 
+    /// All classes, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Live>> {
+        self.classes.values()
+    }
+
     /// Takes in an event of the watch.
     pub fn see(&mut self, seen: Seen) -> Effect {
         match seen {

@@ -30,6 +30,13 @@ pub enum ApiError {
         /// The server's words.
         message: String,
     },
+    /// An entry of `managedFields` names a version that the kind's CRD no longer serves; no apply succeeds until it is
+    /// rewritten.
+    #[error("{message}")]
+    UnservedEntry {
+        /// The server's words.
+        message: String,
+    },
     /// There is no such object, in a kind that is served.
     #[error("{message}")]
     NotFound {
@@ -59,6 +66,7 @@ impl ApiError {
         match self {
             Self::FieldConflict { .. } | Self::Stale { .. } | Self::NotFound { .. } => Reason::Contended,
             Self::Refused { reason, .. } => *reason,
+            Self::UnservedEntry { .. } => Reason::Invalid,
             Self::KindMissing { .. } => Reason::CrdMissing,
             Self::Unavailable { .. } => Reason::Unavailable,
         }
@@ -94,8 +102,13 @@ impl ApiError {
             StatusCode::NOT_FOUND if status.is_none() => Self::KindMissing { kind: missing.to_owned() },
             StatusCode::NOT_FOUND => Self::NotFound { message },
             StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => Self::Refused { reason: Reason::Forbidden, message },
-            // The one 500 that stays: the installed CRD doesn't know a field, or a version in managedFields.
-            StatusCode::INTERNAL_SERVER_ERROR if is_schema_error(&message) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+                if message.contains("request to convert CR to an invalid group/version") =>
+            {
+                Self::UnservedEntry { message }
+            }
+            // A 500 that stays: the installed CRD doesn't know a field.
+            StatusCode::INTERNAL_SERVER_ERROR if message.contains("field not declared in schema") => {
                 Self::Refused { reason: Reason::Invalid, message }
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => Self::Unavailable { message, retry_after },
@@ -103,11 +116,6 @@ impl ApiError {
             _ => Self::Refused { reason: Reason::Invalid, message },
         }
     }
-}
-
-fn is_schema_error(message: &str) -> bool {
-    message.contains("field not declared in schema")
-        || message.contains("request to convert CR to an invalid group/version")
 }
 
 fn plain_text(code: StatusCode, body: &[u8]) -> String {

@@ -4,15 +4,47 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::api::{Classes, DryRun};
+use super::class_api::{Classes, DryRun};
 use super::error::ApiError;
+use super::rewrite::rewrite;
 use crate::engine::defaults::DefaultClass;
 use crate::engine::live::{FieldManager, Live};
+use crate::engine::managed_fields::ManagedFields;
 use crate::engine::outcome::{ClassReport, Outcome, Reason};
 use crate::engine::plan::{Force, Plan, Step};
 
-/// Requests that a pass may send before it gives way to others. A plan needs two or three.
+/// Steps that a pass may take before it gives way to others. A plan needs two or three.
 const MOST_STEPS: usize = 8;
+
+/// What a pass is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Task {
+    /// Keep a class as its default says.
+    Keep(Arc<DefaultClass>),
+    /// Leave a class that no default names any more.
+    Leave(Arc<str>),
+}
+
+impl Task {
+    /// The class's name.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        match self {
+            Self::Keep(default) => &default.name,
+            Self::Leave(name) => name,
+        }
+    }
+
+    /// Plans the task for what is there.
+    #[must_use]
+    pub fn plan<'a>(&'a self, live: Option<&'a Live>, manager: &'a FieldManager) -> Plan<'a> {
+        match (self, live) {
+            (Self::Keep(default), live) => Plan::new(default, live, manager),
+            (Self::Leave(_), Some(live)) => Plan::leave(live, manager),
+            (Self::Leave(_), None) => Plan::gone(),
+        }
+    }
+}
 
 /// What came of one pass over one class.
 #[derive(Clone, Debug)]
@@ -44,46 +76,107 @@ pub enum Retry {
     Never,
     /// Soon, then ever later; not before this time is over, if the server said so.
     Soon(Option<Duration>),
+    /// When this time is over.
+    After(Duration),
     /// Now and then: what was refused may be allowed one day, and nothing tells when.
     Slowly,
 }
 
-/// Does to one class what its default asks for. `live` may be old: the server tells, and the pass plans anew.
-pub async fn pass(classes: &Classes, default: &DefaultClass, live: Option<Arc<Live>>) -> Pass {
-    let mut progress = Progress { found: live.clone(), live, started: None, changed: None };
+/// Does its task to one class. `live` may be old: the server tells, and the pass plans anew.
+pub async fn pass(classes: &Classes, task: &Task, live: Option<Arc<Live>>) -> Pass {
+    let mut progress = Progress { found: live.clone(), live, started: None, changed: None, message: None };
     let mut sent = None;
     for _ in 0..MOST_STEPS {
         let live = progress.live.clone();
-        let plan = Plan::new(default, live.as_deref(), classes.manager());
-        let (intent, force) = match &plan.step {
-            Step::Rest => return progress.rest(&plan),
-            Step::Create(intent) => (intent, Force::No),
-            Step::Apply(intent, force) => (intent, *force),
-        };
+        let plan = task.plan(live.as_deref(), classes.manager());
+        if plan.step == Step::Rest {
+            return progress.rest(&plan);
+        }
         if sent.as_ref() == Some(&plan.step) {
             let message = "the server took the apply and stored something else; does an admission webhook change \
                            GatewayClasses?";
             return progress.fail(Reason::NotApplied, message.to_owned(), Retry::Slowly);
         }
         progress.started.get_or_insert_with(Instant::now);
-        match classes.apply(&default.name, intent, force).await {
-            Ok(_) if classes.dry_run() == DryRun::Yes => return progress.rest(&plan),
-            Ok(answer) => {
-                progress.changed.get_or_insert(plan.outcome);
-                progress.live = Some(Arc::new(answer));
+        match take(classes, task.name(), &plan.step, live.as_deref()).await {
+            Ok(Taken::Answered(_) | Taken::Gone) if classes.dry_run() == DryRun::Yes => return progress.rest(&plan),
+            Ok(Taken::Answered(answer)) => {
+                progress.change(&plan, Some(Arc::new(answer)));
                 sent = Some(plan.step);
             }
+            Ok(Taken::Gone) => progress.change(&plan, None),
+            Ok(Taken::InUse(gateway)) => {
+                let message = format!("it isn't deleted while the Gateway {gateway} uses it");
+                return progress.block(Reason::InUse, message);
+            }
+            Ok(Taken::Outdated(fresh)) => progress.look(fresh.map(|fresh| *fresh)),
             // The server knows better than our copy of the class: look, and plan anew.
             Err(ApiError::FieldConflict { .. } | ApiError::Stale { .. } | ApiError::NotFound { .. }) => {
-                match classes.get(&default.name).await {
+                match classes.get(task.name()).await {
                     Ok(fresh) => progress.look(fresh),
                     Err(error) => return progress.refused(&error),
                 }
             }
+            Err(ApiError::UnservedEntry { message }) => match rewrite_versions(classes, task.name()).await {
+                Ok(Some(fresh)) => progress.look(Some(fresh)),
+                Ok(None) => return progress.fail(Reason::Invalid, message, Retry::Slowly),
+                Err(error) => return progress.refused(&error),
+            },
             Err(error) => return progress.refused(&error),
         }
     }
     progress.fail(Reason::Contended, "others kept writing to the class".to_owned(), Retry::Soon(None))
+}
+
+/// How a step ended.
+enum Taken {
+    /// The server has this class now.
+    Answered(Live),
+    /// The server has no such class now.
+    Gone,
+    /// It wasn't taken: a Gateway, `namespace/name`, uses the class.
+    InUse(String),
+    /// It wasn't taken: the class is no longer what the plan was made from.
+    Outdated(Option<Box<Live>>),
+}
+
+/// Takes one step of a plan.
+async fn take(classes: &Classes, name: &str, step: &Step, live: Option<&Live>) -> Result<Taken, ApiError> {
+    match (step, live) {
+        (Step::Create(intent), _) => classes.apply(name, intent, Force::No).await.map(Taken::Answered),
+        (Step::Apply(intent, force), _) => classes.apply(name, intent, *force).await.map(Taken::Answered),
+        (Step::Rewrite(how), Some(live)) => Ok(match rewrite(classes, live, how).await? {
+            Ok(answer) => Taken::Answered(answer),
+            Err(fresh) => Taken::Outdated(fresh.map(Box::new)),
+        }),
+        (Step::Replace | Step::Delete, Some(live)) => {
+            // Read afresh, the class and its Gateways: the watch may be behind, and a deletion can't be taken back.
+            let fresh = classes.get(name).await?;
+            if fresh.as_ref().is_none_or(|fresh| fresh.resource_version != live.resource_version) {
+                return Ok(Taken::Outdated(fresh.map(Box::new)));
+            }
+            if let Some(gateway) = classes.used_by(name).await? {
+                return Ok(Taken::InUse(gateway));
+            }
+            classes.delete(live).await?;
+            // Somebody's finalizer may hold it.
+            Ok(classes.get(name).await?.map_or(Taken::Gone, Taken::Answered))
+        }
+        (Step::Rest, _) | (Step::Rewrite(_) | Step::Replace | Step::Delete, None) => Ok(Taken::Outdated(None)),
+    }
+}
+
+/// Rewrites entries of versions that aren't served, whoever's they are; `None` if there was none.
+async fn rewrite_versions(classes: &Classes, name: &str) -> Result<Option<Live>, ApiError> {
+    let Some(raw) = classes.get_raw(name).await? else { return Ok(None) };
+    let served = classes.served_versions().await?;
+    let mut entries = ManagedFields::of(&raw);
+    let is_served = |version: &str| served.iter().any(|served| served == version);
+    if !entries.rewrite_versions(classes.version().api_version(), is_served) {
+        return Ok(None);
+    }
+    let version = raw["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+    classes.patch(name, entries.patch(version)).await.map(Some)
 }
 
 /// A pass under way.
@@ -92,6 +185,7 @@ struct Progress {
     live: Option<Arc<Live>>,
     started: Option<Instant>,
     changed: Option<Outcome>,
+    message: Option<String>,
 }
 
 impl Progress {
@@ -102,12 +196,18 @@ impl Progress {
         }
     }
 
+    fn change(&mut self, plan: &Plan<'_>, live: Option<Arc<Live>>) {
+        self.changed.get_or_insert(plan.outcome);
+        self.message.clone_from(&plan.message);
+        self.live = live;
+    }
+
     fn rest(self, plan: &Plan<'_>) -> Pass {
         Pass {
             outcome: self.changed.unwrap_or(plan.outcome),
-            at_rest: plan.outcome,
+            at_rest: if plan.step == Step::Rest { plan.outcome } else { Outcome::Unchanged },
             reason: plan.reason,
-            message: plan.message.clone(),
+            message: plan.message.clone().or(self.message),
             yielded: plan.yielded(),
             found: self.found,
             live: self.live,
@@ -120,9 +220,14 @@ impl Progress {
         let retry = match error {
             ApiError::FieldConflict { .. } | ApiError::Stale { .. } | ApiError::NotFound { .. } => Retry::Soon(None),
             ApiError::Unavailable { retry_after, .. } => Retry::Soon(*retry_after),
-            ApiError::Refused { .. } | ApiError::KindMissing { .. } => Retry::Slowly,
+            ApiError::Refused { .. } | ApiError::UnservedEntry { .. } | ApiError::KindMissing { .. } => Retry::Slowly,
         };
         self.fail(error.reason(), error.to_string(), retry)
+    }
+
+    fn block(self, reason: Reason, message: String) -> Pass {
+        let pass = self.fail(reason, message, Retry::Soon(None));
+        Pass { outcome: Outcome::Blocked, at_rest: Outcome::Blocked, writing: None, ..pass }
     }
 
     fn fail(self, reason: Reason, message: String, retry: Retry) -> Pass {
@@ -143,16 +248,20 @@ impl Progress {
 impl Pass {
     /// The pass as reports show it: each unit as it was found, and what was done about it.
     #[must_use]
-    pub fn report(&self, default: &DefaultClass, manager: &FieldManager) -> ClassReport {
+    pub fn report(&self, task: &Task, manager: &FieldManager) -> ClassReport {
         let found = self.found.as_deref();
+        let source = match task {
+            Task::Keep(default) => Some(default.origin.to_string()),
+            Task::Leave(_) => None,
+        };
         ClassReport {
-            name: default.name.clone(),
+            name: task.name().clone(),
             outcome: self.outcome,
             reason: self.reason,
             message: self.message.clone(),
-            source: Some(default.origin.to_string()),
+            source,
             resource_version: self.live.as_ref().map(|live| live.resource_version.clone()),
-            units: Plan::new(default, found, manager).unit_reports(found),
+            units: task.plan(found, manager).unit_reports(found),
             last_change: None,
         }
     }

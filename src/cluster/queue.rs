@@ -67,7 +67,7 @@ impl Queue {
             Retry::Never => {
                 self.failures.remove(name);
             }
-            Retry::Soon(_) | Retry::Slowly => {
+            Retry::Soon(_) | Retry::Slowly | Retry::After(_) => {
                 let count = self.failures.get(name).map_or(0, |failures| failures.count);
                 let due = now + delay(name, count, retry);
                 self.failures.insert(name.clone(), Failures { count: count + 1, due });
@@ -112,6 +112,7 @@ fn delay(name: &str, failures: u32, retry: Retry) -> Duration {
         Retry::Never => return Duration::ZERO,
         Retry::Soon(at_least) => (FIRST_RETRY.saturating_mul(1 << failures.min(16)).min(LAST_RETRY), at_least),
         Retry::Slowly => (SLOW_RETRY, None),
+        Retry::After(pause) => return pause,
     };
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((name, failures));
     let permille = u32::try_from(hash % 250).unwrap_or(0);

@@ -13,15 +13,17 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::api::{Classes, DryRun};
 use super::board::{Board, Cause};
+use super::breaker::Breaker;
+use super::class_api::{Classes, DryRun};
 use super::classes::{CacheState, Effect};
-use super::execute::{Pass, Retry, pass};
+use super::execute::{Pass, Retry, Task, pass};
 use super::queue::Queue;
+use super::removal::RemovalGate;
 use super::watch::Seen;
-use crate::engine::defaults::{DefaultClass, Defaults};
-use crate::engine::live::FieldManager;
+use crate::engine::live::{FieldManager, Live};
 use crate::engine::outcome::{Outcome, Reason};
+use crate::files::follow::Configuration;
 use crate::metrics::Metrics;
 
 /// Passes under way at once: enough to keep an API server busy that answers an apply in 2 to 40 ms, and far below
@@ -36,10 +38,12 @@ pub struct Controller {
     pub client: Client,
     /// The name we write under.
     pub manager: FieldManager,
-    /// The defaults in force; `None` before the first good load.
-    pub defaults: watch::Receiver<Option<Arc<Defaults>>>,
+    /// What is in force.
+    pub configuration: watch::Receiver<Configuration>,
     /// What the watch sees.
     pub seen: mpsc::Receiver<Seen>,
+    /// When classes whose default is gone may be left.
+    pub removal: RemovalGate,
     /// Where results go.
     pub board: Arc<Board>,
     /// What is counted.
@@ -48,7 +52,7 @@ pub struct Controller {
     pub shutdown: CancellationToken,
 }
 
-type PassUnderWay = BoxFuture<'static, (Arc<DefaultClass>, Pass)>;
+type PassUnderWay = BoxFuture<'static, (Task, Pass)>;
 
 /// What the loop keeps between two events.
 struct Loop {
@@ -57,40 +61,44 @@ struct Loop {
     board: Arc<Board>,
     metrics: Arc<Metrics>,
     queue: Queue,
+    removal: RemovalGate,
+    breaker: Breaker,
     under_way: FuturesUnordered<PassUnderWay>,
 }
 
 impl Controller {
     /// Keeps the classes until told to end; passes under way are finished first.
     pub async fn run(self) {
-        let Self { client, manager, mut defaults, mut seen, board, metrics, shutdown } = self;
-        let queue = Queue::default();
-        let mut this = Loop { client, manager, board, metrics, queue, under_way: FuturesUnordered::new() };
-        let initial = defaults.borrow_and_update().clone();
-        this.load(initial);
+        let Self { client, manager, mut configuration, mut seen, removal, board, metrics, shutdown } = self;
+        let (queue, breaker, under_way) = (Queue::default(), Breaker::default(), FuturesUnordered::new());
+        let mut this = Loop { client, manager, board, metrics, queue, removal, breaker, under_way };
+        let initial = configuration.borrow_and_update().clone();
+        this.load(&initial);
         loop {
             this.start_passes();
-            let retry = this.queue.next_due().map(tokio::time::Instant::from_std);
+            let retry = this.queue.next_due();
+            let opening = this.removal.opens(Instant::now());
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                Some((default, pass)) = this.under_way.next() => this.finish(&default, &pass),
+                Some((task, pass)) = this.under_way.next() => this.finish(&task, &pass),
                 event = seen.recv() => match event {
                     Some(event) => this.see(event),
                     None => break,
                 },
-                changed = defaults.changed() => {
+                changed = configuration.changed() => {
                     if changed.is_err() {
                         break;
                     }
-                    let new = defaults.borrow_and_update().clone();
-                    this.load(new);
+                    let new = configuration.borrow_and_update().clone();
+                    this.load(&new);
                 }
                 () = sleep_until(retry) => {}
+                () = sleep_until(opening) => this.look_for_leavers(),
             }
         }
         let finish = async {
-            while let Some((default, pass)) = this.under_way.next().await {
-                this.finish(&default, &pass);
+            while let Some((task, pass)) = this.under_way.next().await {
+                this.finish(&task, &pass);
             }
         };
         if tokio::time::timeout(GRACE, finish).await.is_err() {
@@ -99,17 +107,18 @@ impl Controller {
     }
 }
 
-async fn sleep_until(due: Option<tokio::time::Instant>) {
+async fn sleep_until(due: Option<Instant>) {
     match due {
-        Some(due) => tokio::time::sleep_until(due).await,
+        Some(due) => tokio::time::sleep_until(due.into()).await,
         None => std::future::pending().await,
     }
 }
 
 impl Loop {
-    /// Puts new defaults in force, and asks for a pass over each class whose default changed.
-    fn load(&mut self, new: Option<Arc<Defaults>>) {
-        let Some(new) = new else { return };
+    /// Puts new defaults in force, and asks for a pass over each class whose default changed or went.
+    fn load(&mut self, configuration: &Configuration) {
+        self.removal.load(configuration);
+        let Some(new) = configuration.defaults.clone() else { return };
         let old = self.board.lock().defaults.replace(new.clone()).unwrap_or_default();
         for default in new.iter() {
             let same = old.get(&default.name).is_some_and(|old| Arc::ptr_eq(old, default) || old == default);
@@ -119,9 +128,11 @@ impl Loop {
         }
         for default in old.iter().filter(|default| new.get(&default.name).is_none()) {
             self.queue.forget(&default.name);
+            self.breaker.forget(&default.name);
             self.board.forget(&default.name);
-            info!(class = &*default.name, "the default left the files; the class stays as it is");
+            info!(class = &*default.name, "the default left the files");
         }
+        self.look_for_leavers();
     }
 
     fn see(&mut self, event: Seen) {
@@ -129,15 +140,42 @@ impl Loop {
         match effect {
             Effect::None => {}
             Effect::Class(name) => {
-                let wanted = self.board.lock().defaults.as_ref().is_some_and(|defaults| defaults.get(&name).is_some());
+                let wanted = {
+                    let state = self.board.lock();
+                    let is_named = state.defaults.as_ref().is_some_and(|defaults| defaults.get(&name).is_some());
+                    is_named || state.cache.get(&name).is_some_and(|live| self.is_ours(live))
+                };
                 if wanted {
                     self.queue.push(&name);
                 }
             }
             Effect::All => {
                 let defaults = self.board.lock().defaults.clone().unwrap_or_default();
-                defaults.iter().for_each(|default| self.queue.push(&default.name));
+                for default in defaults.iter() {
+                    self.queue.push(&default.name);
+                }
+                self.look_for_leavers();
             }
+        }
+    }
+
+    fn is_ours(&self, live: &Live) -> bool {
+        live.applied_by(&self.manager).is_some_and(|ours| !ours.is_empty())
+    }
+
+    /// Asks for a pass over each class that is ours and that no default names.
+    fn look_for_leavers(&mut self) {
+        if !self.removal.is_open(Instant::now()) {
+            return;
+        }
+        let leavers: Vec<_> = {
+            let state = self.board.lock();
+            let Some(defaults) = &state.defaults else { return };
+            let leaves = |live: &&Arc<Live>| defaults.get(&live.name).is_none() && self.is_ours(live);
+            state.cache.iter().filter(leaves).map(|live| live.name.clone()).collect()
+        };
+        for name in &leavers {
+            self.queue.push(name);
         }
     }
 
@@ -148,67 +186,105 @@ impl Loop {
             if matches!(cache, CacheState::Unknown | CacheState::Listing(_)) {
                 return;
             }
-            let Some(name) = self.queue.pop(Instant::now()) else { return };
+            let now = Instant::now();
+            let Some(name) = self.queue.pop(now) else { return };
             let (default, live) = {
                 let state = self.board.lock();
                 let default = state.defaults.as_ref().and_then(|defaults| defaults.get(&name).cloned());
                 (default, state.cache.get(&name).cloned())
             };
-            let Some(default) = default else {
-                self.queue.done(&name, Retry::Never, Instant::now());
-                continue;
+            let task = match default {
+                Some(default) => Task::Keep(default),
+                None if self.removal.is_open(now) => Task::Leave(name),
+                None => {
+                    self.queue.done(&name, Retry::Never, now);
+                    continue;
+                }
             };
             let CacheState::Synced(version) = cache else {
-                self.finish(&default, &kind_missing());
+                self.finish(&task, &kind_missing());
                 continue;
             };
+            if let Task::Keep(default) = &task
+                && let Some(pause) = self.breaker.pause(default, now)
+            {
+                self.finish(&task, &fighting(live, &self.manager, pause));
+                continue;
+            }
             let classes = Classes::new(self.client.clone(), version, self.manager.clone(), DryRun::No);
             let work = async move {
-                let pass = pass(&classes, &default, live).await;
-                (default, pass)
+                let pass = pass(&classes, &task, live).await;
+                (task, pass)
             };
             self.under_way.push(Box::pin(work));
         }
     }
 
-    fn finish(&mut self, default: &Arc<DefaultClass>, pass: &Pass) {
-        self.queue.done(&default.name, pass.retry, Instant::now());
-        let wanted = self.board.lock().defaults.as_ref().is_some_and(|defaults| defaults.get(&default.name).is_some());
-        if !wanted {
-            // The default left the files while the pass was under way.
+    fn finish(&mut self, task: &Task, pass: &Pass) {
+        let now = Instant::now();
+        self.queue.done(task.name(), pass.retry, now);
+        let is_named = self.board.lock().defaults.as_ref().is_some_and(|defaults| defaults.get(task.name()).is_some());
+        if let Task::Keep(_) = task
+            && !is_named
+        {
+            // The default left the files while the pass was under way: the next pass leaves the class.
+            if let Some(live) = &pass.live {
+                self.board.lock().cache.answer(live.clone());
+            }
+            self.look_for_leavers();
             return;
         }
-        let cause = self.board.settle(default, pass);
+        let cause = self.board.settle(task, pass);
         if let Some(duration) = pass.writing {
             self.metrics.count_apply(pass.outcome, duration);
         }
-        let class = &*default.name;
-        match (cause, pass.outcome) {
-            (Some(Cause::Drift), outcome) => {
+        if let Task::Keep(default) = task
+            && cause.is_some()
+            && let Some(pause) = self.breaker.rewritten(default, now)
+        {
+            let pass = fighting(pass.live.clone(), &self.manager, pause);
+            self.queue.push(task.name());
+            warn!(class = &*default.name, message = pass.message, "the class is being rewritten again and again");
+        }
+        let (class, outcome) = (&**task.name(), pass.outcome.as_str());
+        match cause {
+            Some(Cause::Drift) => {
                 self.metrics.count_repaired_drift();
-                info!(class, outcome = outcome.as_str(), "repaired what somebody else changed");
+                info!(class, outcome, "repaired what somebody else changed");
             }
-            (Some(Cause::Default), outcome) => {
-                info!(class, outcome = outcome.as_str(), source = %default.origin, "applied")
-            }
-            (None, Outcome::Failed) => {
+            Some(Cause::Default) => info!(class, outcome, message = pass.message, "carried out"),
+            None if pass.outcome == Outcome::Failed => {
                 warn!(class, reason = ?pass.reason, message = pass.message, "the class can't be kept");
             }
-            (None, outcome) => debug!(class, outcome = outcome.as_str(), message = pass.message, "nothing to do"),
+            None => debug!(class, outcome, message = pass.message, "nothing to do"),
         }
     }
 }
 
 fn kind_missing() -> Pass {
-    Pass {
-        outcome: Outcome::Blocked,
-        at_rest: Outcome::Blocked,
-        reason: Some(Reason::CrdMissing),
-        message: Some("the cluster has no GatewayClass kind; install the Gateway API's CRDs".to_owned()),
-        found: None,
-        live: None,
-        yielded: 0,
-        writing: None,
-        retry: Retry::Never,
-    }
+    let message = "the cluster has no GatewayClass kind; install the Gateway API's CRDs";
+    nothing_sent(Outcome::Blocked, Some(Reason::CrdMissing), message.to_owned(), None, Retry::Never)
+}
+
+/// What a class is reported as while it is left alone after a fight. The other one is whoever wrote last but us.
+fn fighting(live: Option<Arc<Live>>, manager: &FieldManager, pause: Duration) -> Pass {
+    let others = live.iter().flat_map(|live| live.managers.iter()).filter(|other| *other.name != *manager.as_str());
+    let other =
+        others.max_by_key(|other| other.time).map_or_else(|| "somebody".to_owned(), |other| other.name.to_string());
+    let message = format!(
+        "{other} rewrites the class as often as we do; leaving it alone for {} s. Pin the unit, or stop the other one",
+        pause.as_secs()
+    );
+    nothing_sent(Outcome::Fighting, None, message, live, Retry::After(pause))
+}
+
+fn nothing_sent(
+    outcome: Outcome,
+    reason: Option<Reason>,
+    message: String,
+    live: Option<Arc<Live>>,
+    retry: Retry,
+) -> Pass {
+    let (at_rest, found) = (outcome, live.clone());
+    Pass { outcome, at_rest, reason, message: Some(message), found, live, yielded: 0, writing: None, retry }
 }

@@ -10,6 +10,17 @@ pub const RECONCILE: &str = "classkeeper.dev/reconcile";
 /// The annotation that names units to leave alone, separated by commas.
 pub const IGNORE: &str = "classkeeper.dev/ignore";
 
+/// The annotation that outlives a default with `onRemove: Delete`; honoured while our own apply owns it.
+pub const ON_REMOVE: &str = "classkeeper.dev/on-remove";
+/// The value of [`ON_REMOVE`] that asks for the deletion of the class.
+pub const ON_REMOVE_DELETE: &str = "Delete";
+/// Helm's annotation on what it installed: the release's name.
+pub const HELM_RELEASE: &str = "meta.helm.sh/release-name";
+/// Helm's annotation that keeps a resource when its chart drops it.
+pub const HELM_POLICY: &str = "helm.sh/resource-policy";
+/// The value of [`HELM_POLICY`] that does so.
+pub const HELM_KEEP: &str = "keep";
+
 /// Whether a class is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reconcile {

@@ -105,6 +105,12 @@ impl FieldSet {
         Some(&self.units[index].1).filter(|fields| fields.has_content())
     }
 
+    /// Whether anything at a unit's place is owned, be it only the container around its content.
+    #[must_use]
+    pub fn touches(&self, unit: &Unit) -> bool {
+        self.units.binary_search_by(|(candidate, _)| candidate.cmp(unit)).is_ok()
+    }
+
     /// The units of which anything is owned, in order.
     pub fn units(&self) -> impl Iterator<Item = &Unit> {
         self.units.iter().filter(|(_, fields)| fields.has_content()).map(|(unit, _)| unit)

@@ -125,6 +125,8 @@ pub enum Reason {
     ForeignController,
     /// The class has a deletionTimestamp.
     Terminating,
+    /// Gateways use the class that was to be deleted.
+    InUse,
     /// The cluster has no GatewayClass kind.
     CrdMissing,
     /// The server refused the object (422) or the request (400).

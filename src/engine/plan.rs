@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::annotations::{Ignore, Reconcile};
+use super::annotations::{HELM_KEEP, HELM_POLICY, HELM_RELEASE, Ignore, ON_REMOVE, ON_REMOVE_DELETE, Reconcile};
 use super::defaults::DefaultClass;
 use super::field_set::{FieldSet, Fields};
 use super::intent::Intent;
 use super::live::{FieldManager, Live, Manager, Operation, Phase};
 use super::outcome::{Outcome, Owner, Reason, UnitAction, UnitReport};
-use super::policy::{Conflicts, Mode, Policy};
-use super::unit::Unit;
+use super::policy::{Conflicts, Mode, OnReplace, Policy};
+use super::unit::{Unit, Units};
 
 /// What is to be done to one class.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +32,7 @@ pub struct Plan<'a> {
     pub units: Vec<UnitPlan<'a>>,
 }
 
-/// One request.
+/// One request, or the reads and the one write that belong together.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// None.
@@ -41,6 +41,44 @@ pub enum Step {
     Create(Intent),
     /// An apply to the class that is there.
     Apply(Intent, Force),
+    /// A move of ownership that no apply can do.
+    Rewrite(Rewrite),
+    /// A deletion, so that the class can be created anew: only while no Gateway uses it.
+    Replace,
+    /// The deletion of a class whose default is gone: only while no Gateway uses it.
+    Delete,
+}
+
+/// A move of ownership that no apply can do: a patch of `managedFields`, bound to the state it was planned from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rewrite {
+    /// What these managers own of these units becomes ours.
+    Take {
+        /// The units.
+        units: Vec<Unit>,
+        /// The managers.
+        from: Vec<String>,
+        /// Whether Helm is told to keep the class first.
+        helm: Helm,
+    },
+    /// The list was wiped: what is as wanted becomes ours, what isn't the unknown's.
+    Seed {
+        /// The units that are as wanted, with their values.
+        ours: Units,
+        /// The units that aren't, with the values they have.
+        unknown: Units,
+    },
+    /// Everything of ours is given up.
+    Release,
+}
+
+/// Whether Helm is told to keep the class when its chart drops it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Helm {
+    /// It is none of Helm's, or it is told already.
+    Leave,
+    /// The annotation `helm.sh/resource-policy: keep` is set with the same patch.
+    Keep,
 }
 
 /// Whether an apply takes what others own.
@@ -95,7 +133,17 @@ impl<'a> Plan<'a> {
             Reconcile::Malformed(message) => return Self::paused(&decisions, message),
         }
         if let Some(message) = foreign_controller(default, live) {
-            return Self::at_rest(Outcome::Blocked, Some(Reason::ForeignController), message, Vec::new());
+            return match default.policy.on_replace {
+                OnReplace::Block => {
+                    Self::at_rest(Outcome::Blocked, Some(Reason::ForeignController), message, Vec::new())
+                }
+                OnReplace::Recreate if default.policy.mode == Mode::Observe => {
+                    Self::at_rest(Outcome::Observed, Some(Reason::ForeignController), message, Vec::new())
+                }
+                OnReplace::Recreate => {
+                    Self { step: Step::Replace, ..Self::creation(default).becomes(Outcome::Recreated) }
+                }
+            };
         }
         let units = decisions.units();
         let message = decisions.ignore.complaint().map(str::to_owned);
@@ -107,6 +155,12 @@ impl<'a> Plan<'a> {
         {
             let message = format!("{} has another owner, and conflicts: Fail writes nothing then", contested.unit);
             return Self::at_rest(Outcome::Conflict, None, message, units);
+        }
+        if let Some(rewrite) = decisions.rewrite(&units) {
+            let adopts =
+                matches!(&rewrite, Rewrite::Take { from, .. } if from.iter().any(|name| decisions.adopts(name)));
+            let outcome = if adopts { Outcome::Adopted } else { Outcome::Configured };
+            return Self { step: Step::Rewrite(rewrite), outcome, reason: None, message, units };
         }
         if !units.iter().any(|unit| unit.is_change(decisions.ours)) {
             return Self { step: Step::Rest, outcome: Outcome::Unchanged, reason: None, message, units };
@@ -153,6 +207,48 @@ impl<'a> Plan<'a> {
             }
         };
         Self { step, outcome, reason: None, message: None, units }
+    }
+
+    /// Nothing is left to do about a class that isn't there.
+    #[must_use]
+    pub fn gone() -> Self {
+        Self { step: Step::Rest, outcome: Outcome::Unchanged, reason: None, message: None, units: Vec::new() }
+    }
+
+    fn becomes(self, outcome: Outcome) -> Self {
+        Self { outcome, ..self }
+    }
+
+    /// Plans the leave of a class that no default names any more. What is ours is found in `managedFields` alone.
+    #[must_use]
+    pub fn leave(live: &'a Live, manager: &FieldManager) -> Self {
+        let rest = |outcome, reason, message: &str| Self::at_rest(outcome, reason, message.to_owned(), Vec::new());
+        let Some(ours) = live.applied_by(manager) else {
+            return Self { message: None, ..rest(Outcome::Unchanged, None, "") };
+        };
+        if live.phase == Phase::Terminating {
+            return rest(Outcome::Blocked, Some(Reason::Terminating), "the class is being deleted");
+        }
+        match Reconcile::of(live) {
+            Reconcile::Enabled => {}
+            Reconcile::Disabled => return Self { message: None, ..rest(Outcome::Paused, None, "") },
+            Reconcile::Malformed(message) => return rest(Outcome::Paused, None, &message),
+        }
+        let on_remove = Unit::annotation(ON_REMOVE);
+        let delete = live.annotation(ON_REMOVE) == Some(ON_REMOVE_DELETE) && ours.of(&on_remove).is_some();
+        let is_foreign = |owner: &&Manager| {
+            *owner.name != *manager.as_str() && owner.subresource.is_none() && owner.fields.units().next().is_some()
+        };
+        let foreign = live.managers.iter().find(is_foreign);
+        let (step, outcome, message) = match (delete, foreign) {
+            (true, None) => (Step::Delete, Outcome::Deleted, None),
+            (true, Some(owner)) => {
+                let message = format!("released rather than deleted: {} owns a part of it", owner.name);
+                (Step::Rewrite(Rewrite::Release), Outcome::Released, Some(message))
+            }
+            (false, _) => (Step::Rewrite(Rewrite::Release), Outcome::Released, None),
+        };
+        Self { step, outcome, reason: None, message, units: Vec::new() }
     }
 
     fn paused(decisions: &Decisions<'a>, message: String) -> Self {
@@ -224,6 +320,54 @@ impl<'a> Decisions<'a> {
         units.into_iter().map(|unit| self.unit(unit)).collect()
     }
 
+    /// Whether a manager's units are to be taken over.
+    fn adopts(&self, manager: &str) -> bool {
+        self.default.policy.adopt_from.iter().any(|name| name == manager)
+    }
+
+    /// The move of ownership that must come before an apply, if one must.
+    fn rewrite(&self, units: &[UnitPlan<'a>]) -> Option<Rewrite> {
+        if self.live.managers.is_empty() {
+            let present = units.iter().filter_map(|unit| Some((unit, unit.wanted?, unit.live?)));
+            let (ours, unknown): (Vec<_>, Vec<_>) = present.partition(|(_, wanted, live)| wanted == live);
+            let with_values = |units: Vec<(&UnitPlan<'a>, &Value, &Value)>| {
+                units.into_iter().map(|(unit, _, live)| (unit.unit.clone(), live.clone())).collect()
+            };
+            return Some(Rewrite::Seed { ours: with_values(ours), unknown: with_values(unknown) });
+        }
+        let adopted: Vec<_> = units.iter().filter(|unit| self.is_adopted(unit)).map(|unit| unit.unit.clone()).collect();
+        if !adopted.is_empty() {
+            let is_helm_s = self.live.annotation(HELM_RELEASE).is_some();
+            let is_kept = self.live.annotation(HELM_POLICY) == Some(HELM_KEEP);
+            let helm = if is_helm_s && !is_kept { Helm::Keep } else { Helm::Leave };
+            return Some(Rewrite::Take { units: adopted, from: self.default.policy.adopt_from.clone(), helm });
+        }
+        // A reference is taken or removed with all its leaves, also those that our apply doesn't name.
+        let reference = units.iter().find(|unit| *unit.unit == Unit::ParametersRef)?;
+        match reference.action {
+            UnitAction::Enforced | UnitAction::Removed => {}
+            UnitAction::Set | UnitAction::Kept | UnitAction::Yielded | UnitAction::Ignored | UnitAction::StillOwned => {
+                return None;
+            }
+        }
+        let touches = |owner: &&Manager| !self.is_ours(owner) && owner.fields.touches(&Unit::ParametersRef);
+        let from: Vec<_> = self.live.managers.iter().filter(touches).map(|owner| owner.name.to_string()).collect();
+        let helm = Helm::Leave;
+        (!from.is_empty()).then_some(Rewrite::Take { units: vec![Unit::ParametersRef], from, helm })
+    }
+
+    /// Whether a unit that the file names is still in the hands of a manager whose units are taken over.
+    fn is_adopted(&self, plan: &UnitPlan<'a>) -> bool {
+        let is_wanted = plan.wanted.is_some() && !self.default.policy.create_only.contains(plan.unit);
+        is_wanted
+            && plan.action != UnitAction::Ignored
+            && self.others(plan.unit).any(|owner| owner.subresource.is_none() && self.adopts(&owner.name))
+    }
+
+    fn is_ours(&self, owner: &Manager) -> bool {
+        *owner.name == *self.manager.as_str() && owner.operation == Operation::Apply && owner.subresource.is_none()
+    }
+
     fn unit(&self, unit: &'a Unit) -> UnitPlan<'a> {
         let wanted = self.default.units.get(unit);
         let live = self.live.units.get(unit);
@@ -249,13 +393,15 @@ impl<'a> Decisions<'a> {
 
     /// Everybody but our own apply who owns a part of a unit.
     fn others(&self, unit: &Unit) -> impl Iterator<Item = &'a Manager> {
-        let ours = |owner: &Manager| *owner.name == *self.manager.as_str() && owner.operation == Operation::Apply;
-        self.live.owners(unit).filter(move |owner| !ours(owner))
+        self.live.owners(unit).filter(move |owner| !self.is_ours(owner))
     }
 
     fn action(&self, unit: &Unit, wanted: Option<&Value>, live: Option<&Value>) -> UnitAction {
         let Policy { conflicts, enforce, create_only, .. } = &self.default.policy;
-        let others = self.others(unit).any(|owner| *owner.name != *self.manager.as_str());
+        let is_somebody_else = |owner: &Manager| *owner.name != *self.manager.as_str() && !self.adopts(&owner.name);
+        // Without any list of owners, a value that isn't the wanted one is taken for somebody's.
+        let unknown = self.live.managers.is_empty() && live.is_some();
+        let others = unknown || self.others(unit).any(is_somebody_else);
         if self.ignore.covers(unit) {
             return UnitAction::Ignored;
         }

@@ -142,11 +142,8 @@ impl DirectoryWatch {
 
 /// What an event means; `None` for reads, also our own.
 fn touched(event: notify::Result<Event>) -> Option<Touched> {
-    let event = match event {
-        Ok(event) => event,
-        // An overflow of the kernel's queue: something changed.
-        Err(_) => return Some(Touched::Entry),
-    };
+    // An error is an overflow of the kernel's queue: something changed.
+    let Ok(event) = event else { return Some(Touched::Entry) };
     if matches!(event.kind, EventKind::Access(_)) {
         return None;
     }

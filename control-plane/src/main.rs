@@ -1,0 +1,106 @@
+//! `control-plane up` runs a control plane until it's told to stop; `control-plane build` only builds its programs.
+
+use std::{
+    io::{self, Write},
+    thread,
+    time::Duration,
+};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use control_plane::{Binaries, ControlPlane, Crds, GATEWAY_API_VERSION, Options};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
+
+/// A real kube-apiserver and etcd on loopback
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a control plane, print the path of its kubeconfig, and stop it at Ctrl-C or SIGTERM
+    Up {
+        /// Release of the Gateway API whose CRDs are installed, or "none"
+        #[arg(long, value_name = "VERSION", default_value = GATEWAY_API_VERSION)]
+        crds: String,
+        /// Stop also at the end of standard input, for a caller that holds a pipe
+        #[arg(long)]
+        until_eof: bool,
+        /// More arguments for kube-apiserver, after `--`
+        #[arg(last = true, value_name = "ARGUMENT")]
+        apiserver_args: Vec<String>,
+    },
+    /// Build the programs if they aren't there, and print the path of their folder
+    Build {
+        /// Build kubectl too
+        #[arg(long)]
+        kubectl: bool,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Up { crds, until_eof, apiserver_args } => {
+            let crds = if crds == "none" { Crds::None } else { Crds::Version(crds) };
+            up(Options { crds, apiserver_args, ..Options::default() }, until_eof).await
+        }
+        Command::Build { kubectl } => build(kubectl),
+    }
+}
+
+async fn up(options: Options, until_eof: bool) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let (end_of_input, input) = oneshot::channel();
+    let told_to_stop = async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = input, if until_eof => {}
+        }
+    };
+    tokio::pin!(told_to_stop);
+    if until_eof {
+        // A thread of its own, which ends with the process: a read can't be given up, and a runtime would wait for it.
+        thread::spawn(move || {
+            let _ = io::copy(&mut io::stdin(), &mut io::sink());
+            let _ = end_of_input.send(());
+        });
+    }
+
+    let control_plane = tokio::select! {
+        started = ControlPlane::start(options) => started.context("could not start a control plane")?,
+        // What has been started by now ends as it does when we are killed. To return would wait for a build.
+        () = &mut told_to_stop => std::process::exit(0),
+    };
+    writeln!(io::stdout(), "{}", control_plane.kubeconfig().display())?;
+    let broken = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if let Err(error) = control_plane.check().await {
+                break error;
+            }
+        }
+    };
+    tokio::select! {
+        () = told_to_stop => {}
+        error = broken => return Err(error.into()),
+    }
+    Ok(control_plane.stop().await?)
+}
+
+fn build(kubectl: bool) -> anyhow::Result<()> {
+    let binaries = Binaries::find_or_build()?;
+    if kubectl {
+        binaries.kubectl()?;
+    }
+    writeln!(io::stdout(), "{}", binaries.folder().display())?;
+    Ok(())
+}

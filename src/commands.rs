@@ -1,0 +1,146 @@
+//! The command line: what can be said, and one file for each command.
+
+mod apply;
+mod check;
+mod load;
+mod output;
+mod render;
+mod run;
+mod schema;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+/// Keeps default `GatewayClasses`: from files, by server-side apply, with every user's edit respected.
+#[derive(Debug, Parser)]
+#[command(name = "classkeeper", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// The cluster's kubeconfig; without it KUBECONFIG, ~/.kube/config or the Pod's ServiceAccount
+    #[arg(long, global = true, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// A context of the kubeconfig other than its current one
+    #[arg(long, global = true, value_name = "NAME")]
+    context: Option<String>,
+    /// Say more: -v what is done, -vv also what isn't and why
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    /// How log lines look
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+    /// When to use colour; `NO_COLOR` is honoured
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Check(check::Args),
+    Diff(apply::DiffArgs),
+    Apply(apply::Args),
+    Schema(schema::Args),
+}
+
+/// What a command comes to; the contract gives each its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// All is as wanted.
+    Good,
+    /// It was done, and something isn't as wanted.
+    Bad,
+    /// It couldn't be done.
+    Impossible,
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Good => Self::SUCCESS,
+            Verdict::Bad => Self::from(1),
+            Verdict::Impossible => Self::from(2),
+        }
+    }
+}
+
+impl Cli {
+    /// Does what was said, and tells how it ended.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let Self { global, command } = self;
+        match global.color {
+            Color::Auto => {}
+            Color::Always => anstream::ColorChoice::Always.write_global(),
+            Color::Never => anstream::ColorChoice::Never.write_global(),
+        }
+        let log_level = match (&command, global.verbose) {
+            (Command::Run(_), 0) | (_, 1) => "info",
+            (_, 0) => "warn",
+            (_, 2) => "debug,hyper=info,tower=info,kube=info,rustls=info",
+            (_, _) => "trace",
+        };
+        global.start_log(log_level);
+        let verdict = match command {
+            Command::Run(args) => args.run(&global),
+            Command::Check(args) => args.run(),
+            Command::Diff(args) => args.run(&global),
+            Command::Apply(args) => args.run(&global),
+            Command::Schema(args) => args.run(),
+        };
+        verdict
+            .unwrap_or_else(|error| {
+                output::error(&error);
+                Verdict::Impossible
+            })
+            .into()
+    }
+}
+
+impl Global {
+    fn start_log(&self, level: &str) {
+        // RUST_LOG wins: whoever sets it is looking for something.
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+        let colors = match self.color {
+            Color::Auto => {
+                std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+            Color::Always => true,
+            Color::Never => false,
+        };
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+        match self.log_format {
+            LogFormat::Text => log.with_ansi(colors).init(),
+            LogFormat::Json => log.json().flatten_event(true).init(),
+        }
+    }
+}
+
+/// A runtime on this thread alone: one cluster's classes don't need a second, and each costs memory.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}

@@ -1,0 +1,67 @@
+//! Where everything that a command prints comes from: data to stdout, everything else to stderr.
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::engine::diagnostic::render::Color;
+use crate::engine::diagnostic::{Diagnostic, Severity};
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// Writes data. A reader that went away (`| head`) is no error.
+pub(super) fn data(text: &str) -> anyhow::Result<()> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.context("can't write to stdout"),
+    }
+}
+
+/// Writes data in a format other than text.
+pub(super) fn serialized(value: &impl Serialize, format: Format) -> anyhow::Result<()> {
+    match format {
+        Format::Text | Format::Json => data(&(serde_json::to_string_pretty(value)? + "\n")),
+        Format::Yaml => data(&serde_saphyr::to_string(value)?),
+    }
+}
+
+/// Says something that isn't data.
+pub(super) fn say(text: &str) {
+    // There is nobody left to tell that telling failed.
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Says why a command could not do its work: the error, then each of its sources.
+pub(super) fn error(error: &anyhow::Error) {
+    let style = anstyle::AnsiColor::Red.on_default().bold();
+    say(&format!("{style}error{style:#}: {error}"));
+    for source in error.chain().skip(1) {
+        say(&format!("  because: {source}"));
+    }
+}
+
+/// Writes findings as people read them, each with its place in the file, and a line that counts them.
+pub(super) fn findings(findings: &[Diagnostic]) -> String {
+    let text: String = findings.iter().map(|finding| finding.render(Color::Always) + "\n").collect();
+    let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+    let plural = |count: usize, what: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        _ => Some(format!("{count} {what}s")),
+    };
+    let counts = [plural(count(Severity::Error), "error"), plural(count(Severity::Warning), "warning")];
+    text + &counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,12 @@
+//! The program against a real API server, as its users run it.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod commands;
+mod http;
+mod keep;
+mod program;
+mod proxy;
+mod reload;
+mod scenario;
+mod yields;

@@ -1,0 +1,159 @@
+//! The program under test as a process: started, listened to, asked, stopped.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::scenario::eventually;
+
+/// The program's own binary.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_classkeeper"));
+    command.env_remove("KUBECONFIG").env_remove("RUST_LOG").env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+}
+
+/// Runs a command of the program to its end.
+pub fn output(kubeconfig: Option<&Path>, args: &[&str]) -> Output {
+    let mut command = command();
+    if let Some(kubeconfig) = kubeconfig {
+        command.arg("--kubeconfig").arg(kubeconfig);
+    }
+    command.args(args).output().unwrap()
+}
+
+/// A `run` of the program. Killed when dropped.
+pub struct Program {
+    child: Child,
+    log: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Program {
+    /// Starts `run` on free ports.
+    pub fn start(kubeconfig: &Path, defaults: &Path, manager: &str) -> Self {
+        let mut child = command()
+            .args(["--log-format", "json", "-v", "--kubeconfig"])
+            .arg(kubeconfig)
+            .args(["run", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--field-manager", manager])
+            .arg("--defaults")
+            .arg(defaults)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::<Mutex<Vec<Value>>>::default();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        std::thread::spawn({
+            let log = log.clone();
+            move || {
+                for line in lines.map_while(Result::ok) {
+                    let line = serde_json::from_str(&line).unwrap_or_else(|_| Value::String(line));
+                    log.lock().unwrap().push(line);
+                }
+            }
+        });
+        Self { child, log }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// All log lines so far.
+    pub fn log(&self) -> Vec<Value> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The log lines so far with this message.
+    pub fn logged(&self, message: &str) -> Vec<Value> {
+        self.log().into_iter().filter(|line| line["message"] == message).collect()
+    }
+
+    async fn address(&self, what: &str) -> SocketAddr {
+        let message = format!("serving {what}");
+        eventually(&message, || async {
+            let line = self.logged(&message).pop().ok_or_else(|| format!("{:#?}", self.log()))?;
+            line["address"].as_str().unwrap().parse().map_err(|error| format!("{error}"))
+        })
+        .await
+    }
+
+    /// Sends a GET to the public address: the status code and the body.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        get(self.address("health and metrics").await, path).await
+    }
+
+    /// Sends a GET to the admin address.
+    pub async fn get_admin(&self, path: &str) -> (u16, String) {
+        get(self.address("status").await, path).await
+    }
+
+    /// Waits until `/readyz` says so.
+    pub async fn ready(&self) {
+        eventually("the program is ready", || async {
+            match self.get("/readyz").await {
+                (200, _) => Ok(()),
+                other => Err(format!("{other:?}, {:#?}", self.log())),
+            }
+        })
+        .await;
+    }
+
+    pub async fn status(&self) -> Value {
+        serde_json::from_str(&self.get_admin("/status").await.1).unwrap()
+    }
+
+    /// A class's part of `/status`.
+    pub async fn class(&self, name: &str) -> Value {
+        let status = self.status().await;
+        let classes = status["classes"].as_array().unwrap();
+        classes.iter().find(|class| class["name"] == name).cloned().unwrap_or_default()
+    }
+
+    /// The value of a metric without labels, or with these.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let (_, text) = self.get("/metrics").await;
+        let line = text.lines().find(|line| line.split_once(' ').is_some_and(|(key, _)| key == name));
+        line.unwrap_or_else(|| panic!("no {name} in {text}")).split_once(' ').unwrap().1.parse().unwrap()
+    }
+
+    /// Sends a signal and waits for the end.
+    pub async fn stop(mut self, signal: &str) -> ExitStatus {
+        self.signal(signal);
+        for _ in 0..200 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the program did not end within 10 s of SIG{signal}: {:#?}", self.log());
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args(["-s", signal, &self.pid().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}

@@ -1,0 +1,80 @@
+//! A reverse proxy on loopback between the program and the API server that records each request: what the contract
+//! promises not to send is counted here.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http_body_util::BodyExt;
+use kube::Client;
+use serde_json::Value;
+
+/// A request as the API server got it.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    pub method: String,
+    pub path: String,
+    pub query: String,
+    /// The body, if it is JSON.
+    pub body: Value,
+}
+
+impl Recorded {
+    /// Whether the request could change something on the server, or asks what a change would do.
+    pub fn is_write(&self) -> bool {
+        self.method != "GET"
+    }
+}
+
+/// A proxy that runs as long as its runtime.
+#[derive(Clone)]
+pub struct Proxy {
+    pub address: SocketAddr,
+    requests: Arc<Mutex<Vec<Recorded>>>,
+}
+
+impl Proxy {
+    pub async fn start(client: Client) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::default();
+        let router = Router::new().fallback(forward).with_state((client, Arc::clone(&requests)));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, requests }
+    }
+
+    /// All requests so far.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// The requests so far that could have changed something.
+    pub fn writes(&self) -> Vec<Recorded> {
+        self.requests().into_iter().filter(Recorded::is_write).collect()
+    }
+}
+
+async fn forward(State((client, requests)): State<(Client, Arc<Mutex<Vec<Recorded>>>)>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    requests.lock().unwrap().push(Recorded {
+        method: head.method.to_string(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        body: serde_json::from_slice(&body).unwrap_or_default(),
+    });
+    let mut onward = http::Request::builder().method(head.method).uri(head.uri.path_and_query().unwrap().as_str());
+    for name in [http::header::CONTENT_TYPE, http::header::ACCEPT] {
+        if let Some(value) = head.headers.get(&name) {
+            onward = onward.header(name, value);
+        }
+    }
+    let onward = onward.body(kube::client::Body::from(body.to_vec())).unwrap();
+    match client.send(onward).await {
+        Ok(response) => response.map(Body::new),
+        Err(error) => Response::builder().status(502).body(Body::from(error.to_string())).unwrap(),
+    }
+}

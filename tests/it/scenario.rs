@@ -1,0 +1,219 @@
+//! What each test stands on: the shared control plane, a proxy that counts, a defaults mount, and users who edit.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use control_plane::mount::{Files, LinkOrder, swap};
+use http::{Method, Request};
+use kube::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::program::Program;
+use crate::proxy::Proxy;
+
+/// How long to wait for what must come.
+const LIMIT: Duration = Duration::from_secs(20);
+/// How long what must not change is watched.
+const CALM: Duration = Duration::from_secs(2);
+const CLASSES: &str = "/apis/gateway.networking.k8s.io/v1/gatewayclasses";
+
+/// Waits for the thing itself. The last reason why it isn't there yet is told if it never comes.
+pub async fn eventually<T, E: Display, F: Future<Output = Result<T, E>>>(what: &str, probe: impl Fn() -> F) -> T {
+    let start = Instant::now();
+    loop {
+        match probe().await {
+            Ok(value) => return value,
+            Err(error) if start.elapsed() > LIMIT => panic!("not within {LIMIT:?}: {what}: {error}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// A test's own piece of the cluster: class names begin with its prefix, and its field manager is its own.
+pub struct Scenario {
+    prefix: &'static str,
+    pub client: Client,
+    pub proxy: Proxy,
+    pub kubeconfig: PathBuf,
+    pub defaults: PathBuf,
+    _folder: TempDir,
+}
+
+impl Scenario {
+    pub async fn new(prefix: &'static str) -> Self {
+        let control_plane = control_plane::shared().await.unwrap();
+        let client = control_plane.client().await.unwrap();
+        let proxy = Proxy::start(client.clone()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let kubeconfig = folder.path().join("kubeconfig");
+        let text = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "clusters": [{"name": "test", "cluster": {"server": format!("http://{}", proxy.address)}}],
+            "users": [{"name": "test", "user": {}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+        });
+        std::fs::write(&kubeconfig, text.to_string()).unwrap();
+        let defaults = folder.path().join("defaults");
+        std::fs::create_dir(&defaults).unwrap();
+        Self { prefix, client, proxy, kubeconfig, defaults, _folder: folder }
+    }
+
+    /// A class name of this test.
+    pub fn name(&self, suffix: &str) -> String {
+        format!("{}-{suffix}", self.prefix)
+    }
+
+    /// This test's field manager.
+    pub fn manager(&self) -> String {
+        format!("classkeeper-{}", self.prefix)
+    }
+
+    /// Makes these documents the content of the mount, one file each.
+    pub fn mount(&self, documents: &[Value]) {
+        let file = |(index, document): (usize, &Value)| (format!("{index:02}.yaml"), document.to_string().into_bytes());
+        self.mount_files(&documents.iter().enumerate().map(file).collect(), LinkOrder::AfterSwap);
+    }
+
+    pub fn mount_files(&self, files: &Files, order: LinkOrder) {
+        swap(&self.defaults, files, order).unwrap();
+    }
+
+    /// Makes this text the only file of the mount.
+    pub fn mount_text(&self, text: &str) {
+        self.mount_files(&BTreeMap::from([("00.yaml".to_owned(), text.as_bytes().to_vec())]), LinkOrder::AfterSwap);
+    }
+
+    /// Starts the program, and waits until it is ready.
+    pub async fn run(&self) -> Program {
+        let program = Program::start(&self.kubeconfig, &self.defaults, &self.manager());
+        program.ready().await;
+        program
+    }
+
+    /// Runs a command to its end.
+    pub async fn command(&self, args: &[&str]) -> std::process::Output {
+        let args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
+        let kubeconfig = self.kubeconfig.clone();
+        // The proxy answers on this runtime: waiting for the command must not block it.
+        tokio::task::spawn_blocking(move || {
+            let args: Vec<_> = args.iter().map(String::as_str).collect();
+            crate::program::output(Some(&kubeconfig), &args)
+        })
+        .await
+        .unwrap()
+    }
+
+    pub fn defaults_arg(&self) -> &str {
+        path_str(&self.defaults)
+    }
+
+    async fn request(&self, method: Method, path: &str, media_type: &str, body: &Value) -> Result<Value, kube::Error> {
+        let body = if method == Method::GET { Vec::new() } else { body.to_string().into_bytes() };
+        let request =
+            Request::builder().method(method).uri(path).header("content-type", media_type).body(body).unwrap();
+        self.client.request(request).await
+    }
+
+    /// The class on the server; null if there is none.
+    pub async fn get(&self, name: &str) -> Value {
+        match self.request(Method::GET, &format!("{CLASSES}/{name}"), "", &Value::Null).await {
+            Ok(class) => class,
+            Err(kube::Error::Api(status)) if status.code == 404 => Value::Null,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Somebody edits a class: a merge patch, as `kubectl edit` and `kubectl label` send.
+    pub async fn edit(&self, name: &str, manager: &str, patch: &Value) -> Value {
+        let path = format!("{CLASSES}/{name}?fieldManager={manager}");
+        self.request(Method::PATCH, &path, "application/merge-patch+json", patch).await.unwrap()
+    }
+
+    /// Somebody applies a class, with force.
+    pub async fn apply_as(&self, manager: &str, class: &Value) -> Value {
+        let name = class["metadata"]["name"].as_str().unwrap();
+        let path = format!("{CLASSES}/{name}?fieldManager={manager}&force=true");
+        self.request(Method::PATCH, &path, "application/apply-patch+yaml", class).await.unwrap()
+    }
+
+    /// Somebody creates a class.
+    pub async fn create_as(&self, manager: &str, class: &Value) -> Value {
+        let path = format!("{CLASSES}?fieldManager={manager}");
+        self.request(Method::POST, &path, "application/json", class).await.unwrap()
+    }
+
+    /// Somebody deletes a class.
+    pub async fn delete(&self, name: &str) {
+        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions"});
+        self.request(Method::DELETE, &format!("{CLASSES}/{name}"), "application/json", &options).await.unwrap();
+    }
+
+    /// Waits until the class is as the probe wants; the class then.
+    pub async fn class_where(&self, name: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        eventually(&format!("class {name}: {what}"), || async {
+            let class = self.get(name).await;
+            if is(&class) { Ok(class) } else { Err(format!("{class:#}")) }
+        })
+        .await
+    }
+
+    /// Watches the class for some seconds: the probe must hold all the time.
+    pub async fn class_stays(&self, name: &str, what: &str, is: impl Fn(&Value) -> bool) {
+        let start = Instant::now();
+        while start.elapsed() < CALM {
+            let class = self.get(name).await;
+            assert!(is(&class), "class {name} after {:?}: not {what}: {class:#}", start.elapsed());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Watches the program for some seconds: it must send no write, not even a dry run.
+    pub async fn stays_quiet(&self) {
+        let before = self.proxy.writes().len();
+        let start = Instant::now();
+        while start.elapsed() < CALM {
+            let writes = self.proxy.writes();
+            assert_eq!(writes.len(), before, "after {:?}: {:#?}", start.elapsed(), writes.last());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+pub fn path_str(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A default of this name, with a label, a description and a reference.
+pub fn default(name: &str) -> Value {
+    json!({
+        "apiVersion": "classkeeper.dev/v1alpha1", "kind": "DefaultGatewayClass",
+        "metadata": {"name": name, "labels": {"team": "edge"}, "annotations": {"example.com/note": "a"}},
+        "spec": {
+            "controllerName": "example.com/controller", "description": "first",
+            "parametersRef": {"group": "example.com", "kind": "Parameters", "name": "edge", "namespace": "platform"},
+        },
+    })
+}
+
+/// A change of a default.
+pub fn with(mut default: Value, pointer: &str, value: Value) -> Value {
+    match default.pointer_mut(pointer) {
+        Some(place) => *place = value,
+        None => {
+            let (parent, key) = pointer.rsplit_once('/').unwrap();
+            default.pointer_mut(parent).unwrap()[key] = value;
+        }
+    }
+    default
+}
+
+/// A default without one of its fields.
+pub fn without(mut default: Value, pointer: &str) -> Value {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    default.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key).unwrap();
+    default
+}
