@@ -93,13 +93,16 @@ pub async fn pass(classes: &Classes, task: &Task, live: Option<Arc<Live>>) -> Pa
             return progress.rest(&plan);
         }
         if sent.as_ref() == Some(&plan.step) {
-            let message = "the server took the apply and stored something else; does an admission webhook change \
-                           GatewayClasses?";
-            return progress.fail(Reason::NotApplied, message.to_owned(), Retry::Slowly);
+            return progress.not_applied();
         }
         progress.started.get_or_insert_with(Instant::now);
         match take(classes, task.name(), &plan.step, live.as_deref()).await {
-            Ok(Taken::Answered(_) | Taken::Gone) if classes.dry_run() == DryRun::Yes => return progress.rest(&plan),
+            Ok(Taken::Answered(answer)) if classes.dry_run() == DryRun::Yes => {
+                let is_last = matches!(plan.step, Step::Create(_) | Step::Apply(..));
+                let stored = !is_last || task.plan(Some(&answer), classes.manager()).step == Step::Rest;
+                return if stored { progress.rest(&plan) } else { progress.not_applied() };
+            }
+            Ok(Taken::Gone) if classes.dry_run() == DryRun::Yes => return progress.rest(&plan),
             Ok(Taken::Answered(answer)) => {
                 progress.change(&plan, Some(Arc::new(answer)));
                 sent = Some(plan.step);
@@ -223,6 +226,12 @@ impl Progress {
             ApiError::Refused { .. } | ApiError::UnservedEntry { .. } | ApiError::KindMissing { .. } => Retry::Slowly,
         };
         self.fail(error.reason(), error.to_string(), retry)
+    }
+
+    fn not_applied(self) -> Pass {
+        let message = "the server took the apply and stored something else; does an admission webhook change \
+                       GatewayClasses?";
+        self.fail(Reason::NotApplied, message.to_owned(), Retry::Slowly)
     }
 
     fn block(self, reason: Reason, message: String) -> Pass {
