@@ -86,6 +86,33 @@ pub enum Code {
 }
 
 impl Code {
+    /// All codes.
+    pub const ALL: [Self; 23] = [
+        Self::Syntax,
+        Self::NotUtf8,
+        Self::Unreadable,
+        Self::TooLarge,
+        Self::TooManyDocuments,
+        Self::TooDeep,
+        Self::AliasBudget,
+        Self::DuplicateKey,
+        Self::UnknownKind,
+        Self::UnknownVersion,
+        Self::Unsupported,
+        Self::UnknownField,
+        Self::MissingField,
+        Self::WrongType,
+        Self::InvalidValue,
+        Self::ForbiddenField,
+        Self::Reserved,
+        Self::DuplicateClass,
+        Self::Contradiction,
+        Self::IgnoredField,
+        Self::NoEffect,
+        Self::DiscouragedName,
+        Self::TooManyFindings,
+    ];
+
     /// The code as it is shown and reported, in kebab-case.
     #[must_use]
     pub fn as_str(self) -> &'static str {

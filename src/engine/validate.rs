@@ -22,6 +22,7 @@ use super::document::json::{Tree, TreeNode};
 use super::document::{Document, Found, Span};
 use super::manifest::{self, Kind};
 use super::schema;
+use rules::Standing;
 
 /// What a document is about.
 #[derive(Clone, Debug)]
@@ -46,7 +47,9 @@ pub fn validate(document: &Document<'_>, findings: &mut Findings<'_, '_>) -> Opt
         }
     };
     let definition = Definition::of(kind);
+    let mut standing = Standing::FollowsSchema;
     if !definition.validator.is_valid(TreeNode::Value(root)) {
+        standing = Standing::BreaksSchema;
         let reported = translate::translate(definition, root, findings);
         // A validator that refuses without saying why would let the document through.
         if reported == 0 {
@@ -54,7 +57,7 @@ pub fn validate(document: &Document<'_>, findings: &mut Findings<'_, '_>) -> Opt
             findings.push(Finding::error(Code::InvalidValue, place, "this document doesn't follow its schema"));
         }
     }
-    rules::check(kind, root, findings);
+    rules::check(kind, standing, root, findings);
     let name = root.get("metadata")?.get("name")?;
     let (name, name_span) = (Arc::<str>::from(name.as_str()?), name.span);
     if findings.errors() > errors {

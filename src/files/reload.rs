@@ -65,7 +65,7 @@ impl Loader {
             .collect();
         let mut findings = snapshot.findings().to_vec();
         findings.extend(self.files.values().flat_map(|file| file.findings.iter().cloned()));
-        findings.extend(self.too_many_documents());
+        findings.extend(self.too_many_documents(DOCUMENTS_AT_MOST));
         findings.extend(self.duplicates(snapshot));
         findings.sort_by(|a, b| a.order().cmp(&b.order()));
         let is_rejected = findings.iter().any(|finding| finding.severity == Severity::Error);
@@ -85,13 +85,13 @@ impl Loader {
         self.defaults.as_ref()
     }
 
-    fn too_many_documents(&self) -> Option<Diagnostic> {
+    fn too_many_documents(&self, limit: usize) -> Option<Diagnostic> {
         let mut count = 0;
         let (name, _) = self.files.iter().find(|(_, file)| {
             count += file.documents;
-            count > DOCUMENTS_AT_MOST
+            count > limit
         })?;
-        let message = format!("with this file, there are more than {DOCUMENTS_AT_MOST} documents");
+        let message = format!("with this file, there are more than {limit} documents");
         Some(Diagnostic::of_file(Code::TooManyDocuments, name, message))
     }
 
@@ -121,7 +121,7 @@ impl Loader {
                 };
                 let first = place(first, first_span);
                 let place = place(index, candidate.name_span);
-                let message = format!("the class {:?} is described twice, first at {first}", candidate.name);
+                let message = format!("the class {:?} is described already, at {first}", candidate.name);
                 let related = vec![Related { place: first, label: "first here".to_owned() }];
                 let (severity, code) = (Severity::Error, Code::DuplicateClass);
                 findings.push(Diagnostic { severity, code, place, message, suggestion: None, related });

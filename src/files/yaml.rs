@@ -31,8 +31,7 @@ impl Default for Budget {
 
 /// Parses a file. The findings tell what is wrong with it; the documents before a syntax error are still returned.
 pub fn parse<'t>(findings: &mut Findings<'_, 't>, budget: Budget) -> Vec<Document<'t>> {
-    // The scanner takes most of these for text.
-    if let Some(finding) = syntax::forbidden_character(findings.file.text) {
+    if let Some(finding) = syntax::nul_character(findings.file.text) {
         findings.push(finding);
         return Vec::new();
     }

@@ -45,10 +45,19 @@ const GUESSES_AT_MOST: usize = 100;
 /// What Kubernetes allows all annotations of an object together, in bytes of keys and values.
 const ANNOTATIONS_AT_MOST: usize = 256 * 1024;
 
-pub(super) fn check(kind: Kind, root: &Node<'_>, findings: &mut Findings<'_, '_>) {
+/// Whether the schema accepts a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    FollowsSchema,
+    BreaksSchema,
+}
+
+pub(super) fn check(kind: Kind, standing: Standing, root: &Node<'_>, findings: &mut Findings<'_, '_>) {
     unsupported(root, findings);
     left_out(kind, root, findings);
-    discouraged_name(root, findings);
+    if standing == Standing::FollowsSchema {
+        discouraged_name(root, findings);
+    }
     annotation_size(root, findings);
     contradictions(root, findings);
     without_effect(root, findings);
@@ -102,8 +111,7 @@ fn discouraged_name(root: &Node<'_>, findings: &mut Findings<'_, '_>) {
     let Some(name) = root.get("metadata").and_then(|metadata| metadata.get("name")) else { return };
     let Some(text) = name.as_str() else { return };
     let is_label = text.len() <= 63 && !text.contains('.') && text.starts_with(|c: char| c.is_ascii_lowercase());
-    // A name that the schema refuses has its finding.
-    if is_label || text.is_empty() || text.contains(|c: char| !matches!(c, 'a'..='z' | '0'..='9' | '-' | '.')) {
+    if is_label {
         return;
     }
     let message = "the Gateway API advises names of at most 63 letters, digits and -, that begin with a letter: other \
@@ -146,14 +154,13 @@ fn without_effect(root: &Node<'_>, findings: &mut Findings<'_, '_>) {
                 UnitPath::Spec(field) => (root.get("spec"), field),
                 UnitPath::Metadata(map, key) => (root.get("metadata").and_then(|metadata| metadata.get(map)), key),
             };
-            let Some(parent) = parent else { continue };
-            if parent.entry(key).is_some() {
+            if parent.is_some_and(|parent| parent.entry(key).is_some()) {
                 continue;
             }
             findings.push_with(Severity::Warning, || {
                 let message = format!("policy.{list} names {unit}, which this document doesn't set");
                 let mut finding = Finding::warning(Code::NoEffect, span, message);
-                let keys = parent.entries().iter().take(GUESSES_AT_MOST).map(|entry| &*entry.key);
+                let keys = parent.map_or(&[][..], Node::entries).iter().take(GUESSES_AT_MOST).map(|entry| &*entry.key);
                 finding.suggestion = closest(key, keys).map(|key| match unit.path() {
                     UnitPath::Spec(_) => format!("did you mean {}?", Unit::spec(key)),
                     UnitPath::Metadata("labels", _) => format!("did you mean {}?", Unit::label(key)),

@@ -7,7 +7,7 @@ use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 
 use super::Definition;
-use super::suggest::did_you_mean;
+use super::suggest::{closest, did_you_mean};
 use super::wording::{shortened, spelled_path};
 use crate::engine::diagnostic::text::{FileText, Findings};
 use crate::engine::diagnostic::{Code, Finding, Severity};
@@ -16,6 +16,9 @@ use crate::engine::document::{Content, Found, Node};
 
 /// Fields that the contract names and this version doesn't know yet, by JSON pointer.
 const UNSUPPORTED_FIELDS: [&str; 1] = ["/when"];
+
+/// Of more unknown fields than this, nobody guesses what was meant.
+const GUESSES_AT_MOST: usize = 100;
 
 /// Reports all errors of a document; how many.
 pub(super) fn translate(definition: &Definition, root: &Node<'_>, findings: &mut Findings<'_, '_>) -> usize {
@@ -30,6 +33,19 @@ pub(super) fn translate(definition: &Definition, root: &Node<'_>, findings: &mut
             }
         }
     }
+    // Who misspells a field doesn't miss it as well.
+    let misspelt: Vec<_> = problems
+        .iter()
+        .filter(|(_, problem)| matches!(problem.error.kind(), ValidationErrorKind::AdditionalProperties { .. }))
+        .take(GUESSES_AT_MOST)
+        .filter_map(|((place, key), problem)| {
+            let meant = closest((*key)?, known_fields(parent(&definition.schema, problem.error)))?;
+            Some((*place, Some(meant)))
+        })
+        .collect();
+    problems.retain(|place, problem| {
+        !(matches!(problem.error.kind(), ValidationErrorKind::Required { .. }) && misspelt.contains(place))
+    });
     let count = problems.len();
     let translator = Translator { schema: &definition.schema, root, file: findings.file };
     for problem in problems.into_values() {
@@ -104,8 +120,8 @@ impl Translator<'_> {
                 let message = format!("the key {} of {path} {}", shortened(key), self.words(inner, keyword));
                 Finding::error(code, span, message)
             }
-            ValidationErrorKind::Type { kind } => self.wrong_type(kind, found, &path),
-            ValidationErrorKind::Enum { options } => Self::none_of(options, found, &path),
+            ValidationErrorKind::Type { kind } => self.wrong_type(self.parent(error), kind, found, &path),
+            ValidationErrorKind::Enum { .. } => Self::none_of(&Self::options(self.parent(error)), found, &path),
             ValidationErrorKind::MinLength { .. } => {
                 Finding::error(Code::InvalidValue, found.value_span(), format!("{path} is empty"))
             }
@@ -141,9 +157,7 @@ impl Translator<'_> {
             path => format!("unknown field {} in {path}", shortened(field)),
         };
         let mut finding = Finding::error(Code::UnknownField, span, message);
-        let known = self.parent(error).and_then(|schema| schema["properties"].as_object());
-        let known = known.into_iter().flatten().filter(|(_, schema)| schema["doNotSuggest"] != true);
-        finding.suggestion = did_you_mean(field, known.map(|(name, _)| &**name)).or_else(|| self.elsewhere(field));
+        finding.suggestion = did_you_mean(field, known_fields(self.parent(error))).or_else(|| self.elsewhere(field));
         finding
     }
 
@@ -155,7 +169,7 @@ impl Translator<'_> {
         })
     }
 
-    fn wrong_type(&self, kind: &TypeKind, found: Found<'_, '_>, path: &str) -> Finding {
+    fn wrong_type(&self, schema: &Value, kind: &TypeKind, found: Found<'_, '_>, path: &str) -> Finding {
         let expected = match kind {
             TypeKind::Single(kind) => *kind,
             TypeKind::Multiple(kinds) => kinds.iter().find(|kind| *kind != JsonType::Null).unwrap_or(JsonType::Object),
@@ -173,6 +187,9 @@ impl Translator<'_> {
         let mut finding = Finding::error(Code::WrongType, found.value_span(), message);
         let written = self.file.slice(found.node.span);
         finding.suggestion = match (&found.node.content, expected) {
+            (_, JsonType::String) if !Self::options(schema).is_empty() => {
+                Some(format!("write one of {}", Self::options(schema).join(", ")))
+            }
             (Content::Bool(_) | Content::Number(_), JsonType::String) => Some(format!("quote it: \"{written}\"")),
             (Content::String(text), JsonType::Boolean) if matches!(&**text, "true" | "false") => {
                 Some(format!("remove the quotes: {text}"))
@@ -186,12 +203,16 @@ impl Translator<'_> {
         finding
     }
 
-    fn none_of(options: &Value, found: Found<'_, '_>, path: &str) -> Finding {
-        let options: Vec<_> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    /// The texts that a schema allows, if it lists them.
+    fn options(schema: &Value) -> Vec<&str> {
+        schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+
+    fn none_of(options: &[&str], found: Found<'_, '_>, path: &str) -> Finding {
         let text = found.node.as_str().unwrap_or_default();
         let message = format!("{path} {} is none of {}", shortened(text), options.join(", "));
         let mut finding = Finding::error(Code::InvalidValue, found.value_span(), message);
-        finding.suggestion = did_you_mean(text, options);
+        finding.suggestion = did_you_mean(text, options.iter().copied());
         finding
     }
 
@@ -209,14 +230,24 @@ impl Translator<'_> {
 
     /// The words that the schema has for a rule.
     fn words(&self, error: &ValidationError<'_>, keyword: &str) -> &str {
-        self.parent(error).and_then(|schema| schema[keyword].as_str()).unwrap_or("is not valid")
+        self.parent(error)[keyword].as_str().unwrap_or("is not valid")
     }
 
-    /// The schema that holds the rule.
-    fn parent(&self, error: &ValidationError<'_>) -> Option<&Value> {
-        let (parent, _) = error.schema_path().as_str().rsplit_once('/')?;
-        self.schema.pointer(parent)
+    fn parent(&self, error: &ValidationError<'_>) -> &Value {
+        parent(self.schema, error)
     }
+}
+
+/// The schema that holds the rule of an error.
+fn parent<'s>(schema: &'s Value, error: &ValidationError<'_>) -> &'s Value {
+    let path = error.schema_path().as_str();
+    path.rsplit_once('/').and_then(|(parent, _)| schema.pointer(parent)).unwrap_or(&Value::Null)
+}
+
+/// The fields of a schema that may be set.
+fn known_fields(schema: &Value) -> impl Iterator<Item = &str> {
+    let fields = schema["properties"].as_object().into_iter().flatten();
+    fields.filter(|(_, schema)| schema["doNotSuggest"] != true).map(|(name, _)| &**name)
 }
 
 fn shortened_plain(text: &str) -> String {

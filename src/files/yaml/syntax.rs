@@ -26,18 +26,29 @@ pub(super) fn finding(error: &ScanError, file: &FileText<'_>) -> Finding {
         }
         ErrorKind::UnknownAnchor => Finding::error(Code::Syntax, span, "this alias has no anchor before it")
             .suggest("quote a text that begins with *"),
-        ErrorKind::MappingValueNotAllowed => {
-            Finding::error(Code::Syntax, span, "a map can't begin here: this `:` follows a value that is complete")
-                .suggest("quote a text that contains `: `, or check the indentation")
+        ErrorKind::MappingValueNotAllowed => Finding::error(Code::Syntax, span, "no `:` can stand here")
+            .suggest("quote a text that contains `: `; else check the indentation, here and in the line above"),
+        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
+            Finding::error(Code::Syntax, span, "this line is no `key: value`")
+                .suggest("write a colon and a space after the key, or check the indentation")
         }
-        ErrorKind::SimpleKeyExpected => Finding::error(Code::Syntax, span, "this line is no `key: value`")
-            .suggest("write a colon and a space after the key, or check the indentation"),
+        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::UnexpectedEofFlowMapping => {
+            Finding::error(Code::Syntax, span, "a `,` or `}` is missing before this")
+        }
+        ErrorKind::ExpectedFlowSequenceSeparator | ErrorKind::UnexpectedEofFlowSequence => {
+            Finding::error(Code::Syntax, span, "a `,` or `]` is missing before this")
+        }
         ErrorKind::ExpectedBlockMappingKey => {
             Finding::error(Code::Syntax, span, "a key of the map was expected here").suggest("check the indentation")
         }
         ErrorKind::UnclosedQuotedScalar => Finding::error(Code::Syntax, span, "a quote is opened and never closed"),
         ErrorKind::UnclosedFlowCollection { open } => {
             Finding::error(Code::Syntax, span, format!("a `{open}` is opened and never closed"))
+        }
+        ErrorKind::UnexpectedCharacter { character } if character.is_control() => {
+            // The scanner points to the beginning of the text that has it.
+            let control = at + rest.find(*character).unwrap_or_default();
+            unprintable(*character, self::span(control, control + character.len_utf8()))
         }
         ErrorKind::UnexpectedCharacter { character: character @ ('@' | '`' | '%') } => {
             Finding::error(Code::Syntax, span, format!("a text can't begin with `{character}` without quotes"))
@@ -53,32 +64,21 @@ pub(super) fn too_deep(span: Span) -> Finding {
     Finding::error(Code::TooDeep, span, format!("values are nested more than {} levels deep", super::DEPTH_AT_MOST))
 }
 
-/// The first character that YAML allows in no file (YAML 1.2.2, section 5.1, `c-printable`).
-pub(super) fn forbidden_character(text: &str) -> Option<Finding> {
-    let is_suspect = |byte: &u8| matches!(byte, 0..=8 | 0x0b | 0x0c | 0x0e..=0x1f | 0x7f | 0xc2 | 0xef);
-    let mut from = 0;
-    // Few bytes of real files are suspect, so the search by characters below is rare.
-    while let Some(found) = text.as_bytes()[from..].iter().position(is_suspect) {
-        let at = from + found;
-        let character = text[at..].chars().next()?;
-        let is_forbidden = match character {
-            '\t' | '\n' | '\r' | '\u{85}' => false,
-            '\u{fffe}' | '\u{ffff}' => true,
-            other => other.is_control(),
-        };
-        if is_forbidden {
-            let message = match character {
-                '\0' => "a NUL character stands in the file".to_owned(),
-                other => format!("the control character U+{:04X} stands in the file", u32::from(other)),
-            };
-            let escape =
-                format!("remove it, or write it as an escape in double quotes: \"\\u{:04X}\"", u32::from(character));
-            let span = span(at, at + character.len_utf8());
-            return Some(Finding::error(Code::Syntax, span, message).suggest(escape));
-        }
-        from = at + character.len_utf8();
-    }
-    None
+/// The first NUL character of a text. To the scanner, it would be the end of the file.
+pub(super) fn nul_character(text: &str) -> Option<Finding> {
+    let at = text.bytes().position(|byte| byte == 0)?;
+    Some(unprintable('\0', span(at, at + 1)))
+}
+
+/// The finding for a character that can't stand where it stands.
+fn unprintable(character: char, span: Span) -> Finding {
+    let number = u32::from(character);
+    let message = match character {
+        '\0' => "a NUL character stands here".to_owned(),
+        _ => format!("the control character U+{number:04X} stands here"),
+    };
+    Finding::error(Code::Syntax, span, message)
+        .suggest(format!("remove it, or write \\u{number:04X} for it between double quotes"))
 }
 
 /// A span of byte offsets; files are far smaller than `u32::MAX`.
