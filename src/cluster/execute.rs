@@ -23,6 +23,8 @@ pub enum Task {
     Keep(Arc<DefaultClass>),
     /// Leave a class that no default names any more.
     Leave(Arc<str>),
+    /// Give up what is ours of a class, whatever its policy was.
+    Release(Arc<str>),
 }
 
 impl Task {
@@ -31,7 +33,7 @@ impl Task {
     pub fn name(&self) -> &Arc<str> {
         match self {
             Self::Keep(default) => &default.name,
-            Self::Leave(name) => name,
+            Self::Leave(name) | Self::Release(name) => name,
         }
     }
 
@@ -41,7 +43,8 @@ impl Task {
         match (self, live) {
             (Self::Keep(default), live) => Plan::new(default, live, manager),
             (Self::Leave(_), Some(live)) => Plan::leave(live, manager),
-            (Self::Leave(_), None) => Plan::gone(),
+            (Self::Release(_), Some(live)) => Plan::release(live, manager),
+            (Self::Leave(_) | Self::Release(_), None) => Plan::gone(),
         }
     }
 }
@@ -261,7 +264,7 @@ impl Pass {
         let found = self.found.as_deref();
         let source = match task {
             Task::Keep(default) => Some(default.origin.to_string()),
-            Task::Leave(_) => None,
+            Task::Leave(_) | Task::Release(_) => None,
         };
         ClassReport {
             name: task.name().clone(),

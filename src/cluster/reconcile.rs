@@ -18,6 +18,8 @@ use super::breaker::Breaker;
 use super::class_api::{Classes, DryRun};
 use super::classes::{CacheState, Effect};
 use super::execute::{Pass, Retry, Task, pass};
+use super::kept_names::KeptNamesStore;
+use super::memory::{Absence, Memory};
 use super::queue::Queue;
 use super::removal::RemovalGate;
 use super::watch::Seen;
@@ -44,6 +46,8 @@ pub struct Controller {
     pub seen: mpsc::Receiver<Seen>,
     /// When classes whose default is gone may be left.
     pub removal: RemovalGate,
+    /// Where the names of classes that stay deleted are kept.
+    pub kept_names: KeptNamesStore,
     /// Where results go.
     pub board: Arc<Board>,
     /// What is counted.
@@ -63,15 +67,17 @@ struct Loop {
     queue: Queue,
     removal: RemovalGate,
     breaker: Breaker,
+    memory: Memory,
     under_way: FuturesUnordered<PassUnderWay>,
 }
 
 impl Controller {
     /// Keeps the classes until told to end; passes under way are finished first.
     pub async fn run(self) {
-        let Self { client, manager, mut configuration, mut seen, removal, board, metrics, shutdown } = self;
+        let Self { client, manager, mut configuration, mut seen, removal, kept_names, board, metrics, shutdown } = self;
         let (queue, breaker, under_way) = (Queue::default(), Breaker::default(), FuturesUnordered::new());
-        let mut this = Loop { client, manager, board, metrics, queue, removal, breaker, under_way };
+        let memory = Memory::new(kept_names);
+        let mut this = Loop { client, manager, board, metrics, queue, removal, breaker, memory, under_way };
         let initial = configuration.borrow_and_update().clone();
         this.load(&initial);
         loop {
@@ -94,6 +100,7 @@ impl Controller {
                 }
                 () = sleep_until(retry) => {}
                 () = sleep_until(opening) => this.look_for_leavers(),
+                () = this.memory.work() => this.look_again(),
             }
         }
         let finish = async {
@@ -129,6 +136,7 @@ impl Loop {
         for default in old.iter().filter(|default| new.get(&default.name).is_none()) {
             self.queue.forget(&default.name);
             self.breaker.forget(&default.name);
+            self.memory.forget(&default.name);
             self.board.forget(&default.name);
             info!(class = &*default.name, "the default left the files");
         }
@@ -150,12 +158,20 @@ impl Loop {
                 }
             }
             Effect::All => {
-                let defaults = self.board.lock().defaults.clone().unwrap_or_default();
-                for default in defaults.iter() {
-                    self.queue.push(&default.name);
+                if self.board.cache_state() == CacheState::KindMissing {
+                    self.memory.forget_all();
                 }
+                self.look_again();
                 self.look_for_leavers();
             }
+        }
+    }
+
+    /// Asks for a pass over every class that the files name.
+    fn look_again(&mut self) {
+        let defaults = self.board.lock().defaults.clone().unwrap_or_default();
+        for default in defaults.iter() {
+            self.queue.push(&default.name);
         }
     }
 
@@ -205,10 +221,8 @@ impl Loop {
                 self.finish(&task, &kind_missing());
                 continue;
             };
-            if let Task::Keep(default) = &task
-                && let Some(pause) = self.breaker.pause(default, now)
-            {
-                self.finish(&task, &fighting(live, &self.manager, pause));
+            if let Some(pass) = self.instead_of_a_pass(&task, live.as_ref(), now) {
+                self.finish(&task, &pass);
                 continue;
             }
             let classes = Classes::new(self.client.clone(), version, self.manager.clone(), DryRun::No);
@@ -218,6 +232,25 @@ impl Loop {
             };
             self.under_way.push(Box::pin(work));
         }
+    }
+
+    /// What comes of a class that isn't to be written now, whatever its plan.
+    fn instead_of_a_pass(&mut self, task: &Task, live: Option<&Arc<Live>>, now: Instant) -> Option<Pass> {
+        let Task::Keep(default) = task else { return None };
+        let absence = if live.is_none() { self.memory.absence(default) } else { Absence::Missing };
+        match absence {
+            Absence::Missing => {}
+            Absence::Deleted => {
+                let message = "somebody deleted it, and it stays deleted until its default changes".to_owned();
+                return Some(nothing_sent(Outcome::Skipped, None, message, None, Retry::Never));
+            }
+            Absence::Unknown => {
+                let message = "waiting for the names of the classes that stay deleted".to_owned();
+                return Some(nothing_sent(Outcome::Skipped, None, message, None, Retry::Never));
+            }
+        }
+        let pause = self.breaker.pause(default, now)?;
+        Some(fighting(live.cloned(), &self.manager, pause))
     }
 
     fn finish(&mut self, task: &Task, pass: &Pass) {
@@ -233,6 +266,11 @@ impl Loop {
             }
             self.look_for_leavers();
             return;
+        }
+        if let Task::Keep(default) = task
+            && pass.live.is_some()
+        {
+            self.memory.is_there(default);
         }
         let cause = self.board.settle(task, pass);
         if let Some(duration) = pass.writing {
