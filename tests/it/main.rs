@@ -5,6 +5,7 @@
 mod commands;
 mod http;
 mod keep;
+mod policies;
 mod program;
 mod proxy;
 mod reload;
