@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod adopting;
 mod commands;
+mod fights;
 mod http;
 mod keep;
+mod laws;
+mod leaving;
 mod policies;
 mod program;
 mod proxy;

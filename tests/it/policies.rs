@@ -295,6 +295,23 @@ async fn a_class_that_was_deleted_while_the_program_was_down_stays_so() {
 }
 
 #[tokio::test]
+async fn a_class_that_was_deleted_with_its_default_is_created_when_the_default_comes_back() {
+    let s = Scenario::new("stayremoved").await;
+    let name = s.name("a");
+    let stay = policy(default(&name), &json!({"onDelete": "StayDeleted", "onRemove": "Delete"}));
+    s.mount(&[stay.clone(), default(&s.name("other"))]);
+    let program = s.run().await;
+    s.class_where(&name, "is there", |class| !class.is_null()).await;
+    assert!(program.stop("TERM").await.success());
+    s.mount(&[default(&s.name("other"))]);
+    let _program = s.run_with(&["--removal-delay", "0s"]).await;
+    s.class_where(&name, "is gone", Value::is_null).await;
+    // Nobody but classkeeper deleted it.
+    s.mount(&[stay, default(&s.name("other"))]);
+    s.class_where(&name, "is back", |class| !class.is_null()).await;
+}
+
+#[tokio::test]
 async fn a_malformed_annotation_is_told_and_read_as_leave_alone() {
     let (s, program, name) = kept("malformed", &json!({"conflicts": "Force"})).await;
     let annotate = |reconcile: Value, ignore: Value| {

@@ -47,7 +47,11 @@ pub struct Scenario {
 impl Scenario {
     pub async fn new(prefix: &'static str) -> Self {
         let control_plane = control_plane::shared().await.unwrap();
-        let client = control_plane.client().await.unwrap();
+        Self::on(prefix, control_plane.client().await.unwrap()).await
+    }
+
+    /// On a control plane of its own: for tests that change what others stand on.
+    pub async fn on(prefix: &'static str, client: Client) -> Self {
         let proxy = Proxy::start(client.clone()).await;
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = folder.path().join("kubeconfig");
@@ -139,6 +143,11 @@ impl Scenario {
     pub async fn patch(&self, name: &str, manager: &str, operations: &Value) -> Value {
         let path = format!("{CLASSES}/{name}?fieldManager={manager}");
         self.request(Method::PATCH, &path, "application/json-patch+json", operations).await.unwrap()
+    }
+
+    /// Somebody sends a JSON patch to any object.
+    pub async fn patch_object(&self, path: &str, operations: &Value) -> Result<Value, kube::Error> {
+        self.request(Method::PATCH, path, "application/json-patch+json", operations).await
     }
 
     /// Somebody wipes the record of who owns what.
