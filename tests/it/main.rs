@@ -1,9 +1,11 @@
 //! The program against a real API server, as its users run it.
 
+#![allow(unreachable_pub, reason = "a test has no users")]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod commands;
 mod http;
+mod invariants;
 mod keep;
 mod program;
 mod proxy;
