@@ -206,13 +206,8 @@ pub fn default(name: &str) -> Value {
 
 /// A change of a default.
 pub fn with(mut default: Value, pointer: &str, value: Value) -> Value {
-    match default.pointer_mut(pointer) {
-        Some(place) => *place = value,
-        None => {
-            let (parent, key) = pointer.rsplit_once('/').unwrap();
-            default.pointer_mut(parent).unwrap()[key] = value;
-        }
-    }
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    default.pointer_mut(parent).unwrap()[key] = value;
     default
 }
 
