@@ -2,6 +2,8 @@
 //! good defaults stay until there are better ones.
 
 mod file;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -11,7 +13,7 @@ use self::file::{LoadedFile, text};
 use super::snapshot::Snapshot;
 use crate::engine::defaults::Defaults;
 use crate::engine::diagnostic::text::FileText;
-use crate::engine::diagnostic::{Code, Diagnostic, Related, Severity};
+use crate::engine::diagnostic::{Code, Diagnostic, Related, Severity, quoted};
 use crate::engine::document::Span;
 
 /// The most documents of a source.
@@ -79,6 +81,11 @@ impl Loader {
         Reload::Accepted { defaults, findings }
     }
 
+    /// Makes the next load one of its own, also if the content is what it was: the source was unreadable meanwhile.
+    pub fn forget_digest(&mut self) {
+        self.digest = None;
+    }
+
     /// The last good defaults.
     #[must_use]
     pub fn defaults(&self) -> Option<&Arc<Defaults>> {
@@ -121,7 +128,7 @@ impl Loader {
                 };
                 let first = place(first, first_span);
                 let place = place(index, candidate.name_span);
-                let message = format!("the class {:?} is described already, at {first}", candidate.name);
+                let message = format!("the class {} is described already, at {first}", quoted(&candidate.name));
                 let related = vec![Related { place: first, label: "first here".to_owned() }];
                 let (severity, code) = (Severity::Error, Code::DuplicateClass);
                 findings.push(Diagnostic { severity, code, place, message, suggestion: None, related });

@@ -6,6 +6,9 @@
 //!
 //! What is wrong with single files is a finding, and the snapshot goes on without them.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -247,12 +250,15 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Refusal> {
     if !fs::metadata(path).map_err(|error| unreadable(&error))?.is_file() {
         return Err(not_regular());
     }
-    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| unreadable(&error))?;
+    let file = open(path).map_err(|error| unreadable(&error))?;
     if !file.metadata().map_err(|error| unreadable(&error))?.is_file() {
         return Err(not_regular());
     }
     read_bounded(&file).map_err(|error| unreadable(&error))?.ok_or_else(too_large)
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
 /// `None` if there is more than a file may hold.

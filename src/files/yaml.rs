@@ -4,8 +4,11 @@
 //! every place. JSON is YAML too. What may grow without bound is bounded here: nesting, and what aliases expand to.
 
 mod compose;
+mod resolve;
 mod scalar;
 mod syntax;
+#[cfg(test)]
+mod tests;
 
 use crate::engine::diagnostic::text::Findings;
 use crate::engine::document::Document;

@@ -52,7 +52,7 @@ impl Program {
             let log = log.clone();
             move || {
                 for line in lines.map_while(Result::ok) {
-                    let line = serde_json::from_str(&line).unwrap_or_else(|_| Value::String(line));
+                    let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
                     log.lock().unwrap().push(line);
                 }
             }

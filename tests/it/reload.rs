@@ -51,7 +51,7 @@ async fn refused_content_keeps_the_last_good_one_in_force_drift_repair_included(
     let s = Scenario::new("refuse").await;
     let name = s.name("a");
     let good = default(&name);
-    s.mount(&[good.clone()]);
+    s.mount(std::slice::from_ref(&good));
     let program = s.run().await;
     s.class_where(&name, "is there", |class| !class.is_null()).await;
     let bad = with(with(good.clone(), "/spec/description", json!("second")), "/spec/controlerName", json!("typo"));

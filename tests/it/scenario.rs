@@ -194,9 +194,14 @@ impl Scenario {
 
     /// Somebody applies a class, with force.
     pub async fn apply_as(&self, manager: &str, class: &Value) -> Value {
+        self.try_apply_as(manager, class).await.unwrap()
+    }
+
+    /// Somebody applies a class, with force, and may be refused.
+    pub async fn try_apply_as(&self, manager: &str, class: &Value) -> Result<Value, kube::Error> {
         let name = class["metadata"]["name"].as_str().unwrap();
         let path = format!("{CLASSES}/{name}?fieldManager={manager}&force=true");
-        self.request(Method::PATCH, &path, "application/apply-patch+yaml", class).await.unwrap()
+        self.request(Method::PATCH, &path, "application/apply-patch+yaml", class).await
     }
 
     /// Somebody creates a class.
@@ -260,13 +265,8 @@ pub fn default(name: &str) -> Value {
 
 /// A change of a default.
 pub fn with(mut default: Value, pointer: &str, value: Value) -> Value {
-    match default.pointer_mut(pointer) {
-        Some(place) => *place = value,
-        None => {
-            let (parent, key) = pointer.rsplit_once('/').unwrap();
-            default.pointer_mut(parent).unwrap()[key] = value;
-        }
-    }
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    default.pointer_mut(parent).unwrap()[key] = value;
     default
 }
 

@@ -9,6 +9,8 @@ use crate::engine::document::Span;
 
 /// More findings about one file than this are counted, not shown.
 const FINDINGS_AT_MOST: usize = 500;
+/// Messages and suggestions longer than this, in characters, are cut: they may quote what stands in the file.
+const MESSAGE_AT_MOST: usize = 600;
 /// Lines longer than this, in characters, are cut.
 const LINE_AT_MOST: usize = 120;
 /// How much of a cut line is shown before the mark, in characters.
@@ -61,7 +63,13 @@ impl<'t> FileText<'t> {
     /// The finding with its places in this file.
     #[must_use]
     pub fn locate(&self, finding: Finding) -> Diagnostic {
-        let Finding { severity, code, span, message, suggestion, related } = finding;
+        let Finding { severity, code, span, mut message, mut suggestion, related } = finding;
+        for text in std::iter::once(&mut message).chain(&mut suggestion) {
+            if let Some((end, _)) = text.char_indices().nth(MESSAGE_AT_MOST) {
+                text.truncate(end);
+                text.push('…');
+            }
+        }
         let related = related
             .into_iter()
             .map(|(span, label)| Related { place: self.place(span), label: label.to_owned() })

@@ -131,7 +131,7 @@ impl<'a> Object<'a, Tree> for &'a Mapping<'a> {
     type MembersIter = Members<'a>;
 
     fn len(&self) -> usize {
-        self.entries.len()
+        self.entries().len()
     }
 
     fn get(&self, key: &Box<str>) -> Option<TreeNode<'a>> {
@@ -139,7 +139,7 @@ impl<'a> Object<'a, Tree> for &'a Mapping<'a> {
     }
 
     fn members(&self) -> Members<'a> {
-        Members(self.entries.iter())
+        Members(self.entries().iter())
     }
 }
 

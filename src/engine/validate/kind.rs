@@ -1,7 +1,7 @@
 //! Which kind of document it is, by its `apiVersion` and `kind`.
 
 use super::suggest::did_you_mean;
-use crate::engine::diagnostic::{Code, Finding};
+use crate::engine::diagnostic::{Code, Finding, quoted};
 use crate::engine::document::{Content, Found, Node, Span};
 use crate::engine::manifest::Kind;
 
@@ -23,7 +23,7 @@ pub(super) fn kind(root: &Node<'_>) -> Result<Kind, Box<Finding>> {
             return Ok(known);
         }
         let known_in = known.api_versions().join(" and ");
-        let message = format!("{kind} is known in {known_in}, not in {api_version:?}");
+        let message = format!("{kind} is known in {known_in}, not in {}", quoted(api_version));
         let preferred = known.api_versions()[0];
         return Err(Finding::error(Code::UnknownVersion, version_span, message)
             .suggest(format!("did you mean {preferred:?}?"))
@@ -39,7 +39,7 @@ pub(super) fn kind(root: &Node<'_>) -> Result<Kind, Box<Finding>> {
             .suggest("write the items one below the other, with `---` between them")
             .into());
     }
-    let message = format!("{kind:?} is no kind of a defaults file");
+    let message = format!("{} is no kind of a defaults file", quoted(kind));
     let mut finding = Finding::error(Code::UnknownKind, kind_span, message);
     finding.suggestion = did_you_mean(kind, Kind::ALL.map(Kind::as_str)).or_else(|| {
         let kinds = Kind::ALL.map(Kind::as_str).join(" and ");

@@ -148,8 +148,12 @@ fn without_effect(root: &Node<'_>, findings: &mut Findings<'_, '_>) {
             findings.push_with(Severity::Warning, || {
                 let message = format!("policy.{list} names {unit}, which this document doesn't set");
                 let mut finding = Finding::warning(Code::NoEffect, span, message);
+                let fields: &[&str] = match unit.path() {
+                    UnitPath::Spec(_) => &["controllerName", "description", "parametersRef"],
+                    UnitPath::Metadata(..) => &[],
+                };
                 let keys = parent.map_or(&[][..], Node::entries).iter().take(GUESSES_AT_MOST).map(|entry| &*entry.key);
-                finding.suggestion = closest(key, keys).map(|key| match unit.path() {
+                finding.suggestion = closest(key, keys.chain(fields.iter().copied())).map(|key| match unit.path() {
                     UnitPath::Spec(_) => format!("did you mean {}?", Unit::spec(key)),
                     UnitPath::Metadata("labels", _) => format!("did you mean {}?", Unit::label(key)),
                     UnitPath::Metadata(..) => format!("did you mean {}?", Unit::annotation(key)),

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::Definition;
 use super::suggest::{closest, did_you_mean};
-use super::wording::{shortened, spelled_path};
+use super::wording::spelled_path;
 use crate::engine::diagnostic::text::{FileText, Findings};
-use crate::engine::diagnostic::{Code, Finding, Severity};
+use crate::engine::diagnostic::{Code, Finding, Severity, quoted};
 use crate::engine::document::json::TreeNode;
 use crate::engine::document::{Content, Found, Node};
 
@@ -117,7 +117,7 @@ impl Translator<'_> {
                     ValidationErrorKind::Not { .. } => (Code::Reserved, "errorMessage"),
                     _ => (Code::InvalidValue, "patternErrorMessage"),
                 };
-                let message = format!("the key {} of {path} {}", shortened(key), self.words(inner, keyword));
+                let message = format!("the key {} of {path} {}", quoted(key), self.words(inner, keyword));
                 Finding::error(code, span, message)
             }
             ValidationErrorKind::Type { kind } => self.wrong_type(self.parent(error), kind, found, &path),
@@ -131,7 +131,7 @@ impl Translator<'_> {
                 Finding::error(Code::InvalidValue, found.value_span(), message)
             }
             ValidationErrorKind::Pattern { .. } => {
-                let text = shortened(found.node.as_str().unwrap_or_default());
+                let text = quoted(found.node.as_str().unwrap_or_default());
                 let message = format!("{path} {text} {}", self.words(error, "patternErrorMessage"));
                 Finding::error(Code::InvalidValue, found.value_span(), message)
             }
@@ -153,8 +153,8 @@ impl Translator<'_> {
             return Finding::error(Code::Unsupported, span, message);
         }
         let message = match path {
-            "" => format!("unknown field {}", shortened(field)),
-            path => format!("unknown field {} in {path}", shortened(field)),
+            "" => format!("unknown field {}", quoted(field)),
+            path => format!("unknown field {} in {path}", quoted(field)),
         };
         let mut finding = Finding::error(Code::UnknownField, span, message);
         finding.suggestion = did_you_mean(field, known_fields(self.parent(error))).or_else(|| self.elsewhere(field));
@@ -195,7 +195,7 @@ impl Translator<'_> {
                 Some(format!("remove the quotes: {text}"))
             }
             (Content::String(_), JsonType::Array) if !written.contains('\n') => {
-                Some(format!("write a list: [{}]", shortened_plain(written)))
+                Some(format!("write a list: [{written}]"))
             }
             (Content::Null, _) => Some("give it a value or remove it".to_owned()),
             _ => None,
@@ -210,7 +210,7 @@ impl Translator<'_> {
 
     fn none_of(options: &[&str], found: Found<'_, '_>, path: &str) -> Finding {
         let text = found.node.as_str().unwrap_or_default();
-        let message = format!("{path} {} is none of {}", shortened(text), options.join(", "));
+        let message = format!("{path} {} is none of {}", quoted(text), options.join(", "));
         let mut finding = Finding::error(Code::InvalidValue, found.value_span(), message);
         finding.suggestion = did_you_mean(text, options.iter().copied());
         finding
@@ -221,7 +221,7 @@ impl Translator<'_> {
         for item in found.node.items() {
             let Some(text) = item.as_str() else { continue };
             if let Some(first) = known.insert(text, item.span) {
-                let message = format!("{path} names {} twice", shortened(text));
+                let message = format!("{path} names {} twice", quoted(text));
                 return Finding::error(Code::InvalidValue, item.span, message).relate(first, "first here");
             }
         }
@@ -248,8 +248,4 @@ fn parent<'s>(schema: &'s Value, error: &ValidationError<'_>) -> &'s Value {
 fn known_fields(schema: &Value) -> impl Iterator<Item = &str> {
     let fields = schema["properties"].as_object().into_iter().flatten();
     fields.filter(|(_, schema)| schema["doNotSuggest"] != true).map(|(name, _)| &**name)
-}
-
-fn shortened_plain(text: &str) -> String {
-    if text.len() > 40 { "…".to_owned() } else { text.to_owned() }
 }

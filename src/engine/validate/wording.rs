@@ -1,9 +1,6 @@
-//! How places and values are worded in messages.
+//! How places are worded in messages.
 
 use crate::engine::unit::Unit;
-
-/// Longer texts are cut in messages, in characters; the excerpt shows more.
-const TEXT_AT_MOST: usize = 60;
 
 /// A JSON pointer as people write paths: `spec.parametersRef.kind`, `metadata.labels['a/b']`, `policy.enforce[0]`.
 pub(super) fn spelled_path(pointer: &str) -> String {
@@ -26,14 +23,6 @@ pub(super) fn spelled_path(pointer: &str) -> String {
     }
 }
 
-/// A text in quotes, its end cut off if it is long.
-pub(super) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(TEXT_AT_MOST) {
-        Some((end, _)) => format!("{:?}", format!("{}…", &text[..end])),
-        None => format!("{text:?}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,12 +39,5 @@ mod tests {
         ] {
             assert_eq!(spelled_path(pointer), path, "{pointer}");
         }
-    }
-
-    #[test]
-    fn long_texts_are_cut_and_control_characters_escaped() {
-        assert_eq!(shortened("a\u{1b}\"b"), r#""a\u{1b}\"b""#);
-        assert_eq!(shortened(&"ä".repeat(60)), format!("\"{}\"", "ä".repeat(60)));
-        assert_eq!(shortened(&"ä".repeat(61)), format!("\"{}…\"", "ä".repeat(60)));
     }
 }

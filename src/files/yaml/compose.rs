@@ -1,19 +1,18 @@
-//! Composes documents from the parser's events: resolves scalars, aliases, merge keys and tags.
+//! Composes documents from the parser's events: maps and lists, aliases and merge keys, within the budget.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, StrInput, Tag};
+use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, StrInput};
 
-use super::scalar::{self, Scalar};
 use super::{Budget, DEPTH_AT_MOST, syntax};
 use crate::engine::diagnostic::text::Findings;
-use crate::engine::diagnostic::{Code, Finding};
+use crate::engine::diagnostic::{Code, Finding, quoted};
 use crate::engine::document::{Content, Document, Entry, Mapping, Node, Span};
 
 /// Composes the documents of one file.
 pub(super) struct Composer<'c, 'f, 't> {
-    findings: &'c mut Findings<'f, 't>,
+    pub(super) findings: &'c mut Findings<'f, 't>,
     events: Parser<'t, StrInput<'t>>,
     anchors: HashMap<usize, Anchor<'t>>,
     documents_left: usize,
@@ -179,7 +178,7 @@ impl<'c, 'f, 't> Composer<'c, 'f, 't> {
         }
         let (mut mapping, duplicates) = Mapping::new(entries);
         for duplicate in duplicates {
-            let message = format!("the key {:?} stands twice in this map", duplicate.key);
+            let message = format!("the key {} stands twice in this map", quoted(&duplicate.key));
             self.findings.push(
                 Finding::error(Code::DuplicateKey, duplicate.second, message).relate(duplicate.first, "first here"),
             );
@@ -236,72 +235,6 @@ impl<'c, 'f, 't> Composer<'c, 'f, 't> {
         None
     }
 
-    fn scalar(
-        &mut self,
-        text: Cow<'t, str>,
-        style: ScalarStyle,
-        tag: Option<&Tag>,
-        span: Span,
-        at: granit_parser::Span,
-    ) -> Content<'t> {
-        let resolved = match tag.map(Tag::core_suffix) {
-            None if style == ScalarStyle::Plain => scalar::resolve(&text),
-            // `!` alone makes a string of anything (YAML 1.2.2, section 6.9.1).
-            None | Some(Some("str")) => Scalar::String,
-            Some(None) if tag.is_some_and(|tag| tag.parts() == ("", "!") || tag.parts() == ("!", "")) => Scalar::String,
-            Some(Some(core @ ("null" | "bool" | "int" | "float"))) => {
-                let resolved = scalar::resolve(&text);
-                let fits = match (&resolved, core) {
-                    (Scalar::Number(number), "int") => !number.is_f64(),
-                    (Scalar::Null, fits) => fits == "null",
-                    (Scalar::Bool(_), fits) => fits == "bool",
-                    (Scalar::Number(_), fits) => fits == "float",
-                    // Told below.
-                    (Scalar::NotFinite, _) => true,
-                    (Scalar::String, _) => false,
-                };
-                if !fits {
-                    let message = format!("{} is no !!{core}", quoted(&text));
-                    self.findings.push(Finding::error(Code::WrongType, span, message));
-                    return Content::String(text);
-                }
-                resolved
-            }
-            Some(_) => {
-                self.unknown_tag(tag, at);
-                Scalar::String
-            }
-        };
-        match resolved {
-            Scalar::Null => Content::Null,
-            Scalar::Bool(value) => Content::Bool(value),
-            Scalar::Number(number) => Content::Number(number),
-            Scalar::String => Content::String(text),
-            Scalar::NotFinite => {
-                let message = format!("{text} is a number that no field can hold");
-                self.findings.push(
-                    Finding::error(Code::InvalidValue, span, message)
-                        .suggest(format!("quote it if a text is meant: \"{text}\"")),
-                );
-                Content::String(text)
-            }
-        }
-    }
-
-    fn check_collection_tag(&mut self, tag: Option<&Tag>, expected: &str, at: granit_parser::Span) {
-        let Some(tag) = tag else { return };
-        if tag.core_suffix() != Some(expected) {
-            self.unknown_tag(Some(tag), at);
-        }
-    }
-
-    fn unknown_tag(&mut self, tag: Option<&Tag>, at: granit_parser::Span) {
-        let span = at.tag_span().map_or_else(|| self.span(at), |tag| self.span(tag));
-        let name = tag.map(Tag::original).unwrap_or_default();
-        let message = format!("the tag {name} means nothing here");
-        self.findings.push(Finding::error(Code::Unsupported, span, message).suggest("leave the tag out"));
-    }
-
     fn alias(&mut self, id: usize, span: Span, depth: u32) -> Result<Composed<'t>, Stop> {
         let (cost, height) = match self.anchors.get(&id) {
             Some(Anchor::Complete { cost, height, .. }) => (*cost, *height),
@@ -348,7 +281,7 @@ impl<'c, 'f, 't> Composer<'c, 'f, 't> {
     }
 
     /// The parser counts bytes, as its input is a string.
-    fn span(&self, span: granit_parser::Span) -> Span {
+    pub(super) fn span(&self, span: granit_parser::Span) -> Span {
         let end = self.findings.file.text.len();
         let offset = |marker: granit_parser::Marker| marker.byte_offset().unwrap_or(end).min(end);
         syntax::span(offset(span.start), offset(span.end))
@@ -357,8 +290,4 @@ impl<'c, 'f, 't> Composer<'c, 'f, 't> {
 
 fn text_cost(text: &str) -> u32 {
     u32::try_from(text.len() / 16).unwrap_or(u32::MAX).saturating_add(1)
-}
-
-fn quoted(text: &str) -> String {
-    format!("{text:?}")
 }

@@ -2,8 +2,6 @@
 //! the loader says of it stands in the file `result.txt` beside its files, which `UPDATE_SNAPSHOTS=1 cargo test` writes
 //! anew: read the difference before you commit it.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by it")]
-
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;

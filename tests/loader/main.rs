@@ -1,0 +1,8 @@
+//! From files to classes, without a cluster.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod agreement;
+mod fixtures;
+mod robustness;
+mod schema;
