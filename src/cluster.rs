@@ -10,6 +10,7 @@ pub mod connect;
 pub mod error;
 pub mod execute;
 pub mod kept_names;
+mod memory;
 pub mod queue;
 pub mod reconcile;
 pub mod removal;

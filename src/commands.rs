@@ -1,12 +1,17 @@
 //! The command line: what can be said, and one file for each command.
 
+mod adopt;
 mod apply;
 mod check;
 mod load;
 mod output;
+mod owners;
+mod pin;
+mod release;
 mod render;
 mod run;
 mod schema;
+mod session;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -64,6 +69,11 @@ enum Command {
     Check(check::Args),
     Diff(apply::DiffArgs),
     Apply(apply::Args),
+    Owners(owners::Args),
+    Adopt(adopt::Args),
+    Pin(pin::PinArgs),
+    Unpin(pin::UnpinArgs),
+    Release(release::Args),
     Schema(schema::Args),
 }
 
@@ -110,6 +120,11 @@ impl Cli {
             Command::Check(args) => args.run(),
             Command::Diff(args) => args.run(&global),
             Command::Apply(args) => args.run(&global),
+            Command::Owners(args) => args.run(&global),
+            Command::Adopt(args) => args.run(&global),
+            Command::Pin(args) => args.run(&global),
+            Command::Unpin(args) => args.run(&global),
+            Command::Release(args) => args.run(&global),
             Command::Schema(args) => args.run(),
         };
         verdict

@@ -56,7 +56,7 @@ impl ServedVersion {
 }
 
 /// A request's media type and body, if it has one.
-pub(super) type Content = Option<(&'static str, Vec<u8>)>;
+pub(crate) type Content = Option<(&'static str, Vec<u8>)>;
 
 #[derive(Deserialize)]
 struct ResourceList {
@@ -93,7 +93,7 @@ pub async fn discover(client: &Client) -> Result<Option<ServedVersion>, ApiError
 }
 
 /// Sends one request and reads its answer, all within the deadline.
-pub(super) async fn call<T: DeserializeOwned>(
+pub(crate) async fn call<T: DeserializeOwned>(
     client: &Client,
     method: Method,
     path: &str,

@@ -132,7 +132,7 @@ impl Board {
         let Verdict { task, outcome, reason, message, last_change, yielded: _ } = verdict;
         let source = match &task {
             Task::Keep(default) => Some(default.origin.to_string()),
-            Task::Leave(_) => None,
+            Task::Leave(_) | Task::Release(_) => None,
         };
         ClassReport {
             name: task.name().clone(),

@@ -156,6 +156,13 @@ impl Classes {
         self.write(name, "", ("application/json-patch+json", body)).await
     }
 
+    /// Sets an annotation, or takes it off, if the class is still in this state (409 otherwise).
+    pub async fn annotate(&self, live: &Live, key: &str, value: Option<&str>) -> Result<Live, ApiError> {
+        let metadata = json!({"resourceVersion": live.resource_version.as_str(), "annotations": {key: value}});
+        let body = json!({"metadata": metadata}).to_string().into_bytes();
+        self.write(&live.name, "", ("application/merge-patch+json", body)).await
+    }
+
     /// Deletes a class, if it is still this one in this state (409 otherwise).
     pub async fn delete(&self, live: &Live) -> Result<(), ApiError> {
         let preconditions = json!({"uid": live.uid, "resourceVersion": live.resource_version.as_str()});

@@ -11,6 +11,16 @@ use super::api::DEADLINE;
 use super::requests::CountRequests;
 use crate::metrics::Metrics;
 
+/// The namespace of the Pod that this is, else `default`.
+#[must_use]
+pub fn own_namespace() -> String {
+    let text = std::fs::read_to_string("/var/run/secrets/kubernetes.io/serviceaccount/namespace").unwrap_or_default();
+    match text.trim() {
+        "" => "default".to_owned(),
+        namespace => namespace.to_owned(),
+    }
+}
+
 /// A cluster that can't be connected to.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {

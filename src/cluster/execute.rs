@@ -23,6 +23,8 @@ pub enum Task {
     Keep(Arc<DefaultClass>),
     /// Leave a class that no default names any more.
     Leave(Arc<str>),
+    /// Give up what is ours of a class, whatever its policy was.
+    Release(Arc<str>),
 }
 
 impl Task {
@@ -31,7 +33,7 @@ impl Task {
     pub fn name(&self) -> &Arc<str> {
         match self {
             Self::Keep(default) => &default.name,
-            Self::Leave(name) => name,
+            Self::Leave(name) | Self::Release(name) => name,
         }
     }
 
@@ -41,7 +43,8 @@ impl Task {
         match (self, live) {
             (Self::Keep(default), live) => Plan::new(default, live, manager),
             (Self::Leave(_), Some(live)) => Plan::leave(live, manager),
-            (Self::Leave(_), None) => Plan::gone(),
+            (Self::Release(_), Some(live)) => Plan::release(live, manager),
+            (Self::Leave(_) | Self::Release(_), None) => Plan::gone(),
         }
     }
 }
@@ -93,13 +96,16 @@ pub async fn pass(classes: &Classes, task: &Task, live: Option<Arc<Live>>) -> Pa
             return progress.rest(&plan);
         }
         if sent.as_ref() == Some(&plan.step) {
-            let message = "the server took the apply and stored something else; does an admission webhook change \
-                           GatewayClasses?";
-            return progress.fail(Reason::NotApplied, message.to_owned(), Retry::Slowly);
+            return progress.not_applied();
         }
         progress.started.get_or_insert_with(Instant::now);
         match take(classes, task.name(), &plan.step, live.as_deref()).await {
-            Ok(Taken::Answered(_) | Taken::Gone) if classes.dry_run() == DryRun::Yes => return progress.rest(&plan),
+            Ok(Taken::Answered(answer)) if classes.dry_run() == DryRun::Yes => {
+                let is_last = matches!(plan.step, Step::Create(_) | Step::Apply(..));
+                let stored = !is_last || task.plan(Some(&answer), classes.manager()).step == Step::Rest;
+                return if stored { progress.rest(&plan) } else { progress.not_applied() };
+            }
+            Ok(Taken::Gone) if classes.dry_run() == DryRun::Yes => return progress.rest(&plan),
             Ok(Taken::Answered(answer)) => {
                 progress.change(&plan, Some(Arc::new(answer)));
                 sent = Some(plan.step);
@@ -225,6 +231,12 @@ impl Progress {
         self.fail(error.reason(), error.to_string(), retry)
     }
 
+    fn not_applied(self) -> Pass {
+        let message = "the server took the apply and stored something else; does an admission webhook change \
+                       GatewayClasses?";
+        self.fail(Reason::NotApplied, message.to_owned(), Retry::Slowly)
+    }
+
     fn block(self, reason: Reason, message: String) -> Pass {
         let pass = self.fail(reason, message, Retry::Soon(None));
         Pass { outcome: Outcome::Blocked, at_rest: Outcome::Blocked, writing: None, ..pass }
@@ -252,7 +264,7 @@ impl Pass {
         let found = self.found.as_deref();
         let source = match task {
             Task::Keep(default) => Some(default.origin.to_string()),
-            Task::Leave(_) => None,
+            Task::Leave(_) | Task::Release(_) => None,
         };
         ClassReport {
             name: task.name().clone(),

@@ -18,10 +18,13 @@ use super::breaker::Breaker;
 use super::class_api::{Classes, DryRun};
 use super::classes::{CacheState, Effect};
 use super::execute::{Pass, Retry, Task, pass};
+use super::kept_names::KeptNamesStore;
+use super::memory::{Absence, Memory};
 use super::queue::Queue;
 use super::removal::RemovalGate;
 use super::watch::Seen;
-use crate::engine::live::{FieldManager, Live};
+use crate::engine::defaults::DefaultClass;
+use crate::engine::live::{FieldManager, Live, Manager};
 use crate::engine::outcome::{Outcome, Reason};
 use crate::files::follow::Configuration;
 use crate::metrics::Metrics;
@@ -44,6 +47,8 @@ pub struct Controller {
     pub seen: mpsc::Receiver<Seen>,
     /// When classes whose default is gone may be left.
     pub removal: RemovalGate,
+    /// Where the names of classes that stay deleted are kept.
+    pub kept_names: KeptNamesStore,
     /// Where results go.
     pub board: Arc<Board>,
     /// What is counted.
@@ -63,15 +68,17 @@ struct Loop {
     queue: Queue,
     removal: RemovalGate,
     breaker: Breaker,
+    memory: Memory,
     under_way: FuturesUnordered<PassUnderWay>,
 }
 
 impl Controller {
     /// Keeps the classes until told to end; passes under way are finished first.
     pub async fn run(self) {
-        let Self { client, manager, mut configuration, mut seen, removal, board, metrics, shutdown } = self;
+        let Self { client, manager, mut configuration, mut seen, removal, kept_names, board, metrics, shutdown } = self;
         let (queue, breaker, under_way) = (Queue::default(), Breaker::default(), FuturesUnordered::new());
-        let mut this = Loop { client, manager, board, metrics, queue, removal, breaker, under_way };
+        let memory = Memory::new(kept_names);
+        let mut this = Loop { client, manager, board, metrics, queue, removal, breaker, memory, under_way };
         let initial = configuration.borrow_and_update().clone();
         this.load(&initial);
         loop {
@@ -94,12 +101,14 @@ impl Controller {
                 }
                 () = sleep_until(retry) => {}
                 () = sleep_until(opening) => this.look_for_leavers(),
+                () = this.memory.work() => this.look_again(),
             }
         }
         let finish = async {
             while let Some((task, pass)) = this.under_way.next().await {
                 this.finish(&task, &pass);
             }
+            this.memory.save().await;
         };
         if tokio::time::timeout(GRACE, finish).await.is_err() {
             warn!("ending although applies are under way");
@@ -129,6 +138,7 @@ impl Loop {
         for default in old.iter().filter(|default| new.get(&default.name).is_none()) {
             self.queue.forget(&default.name);
             self.breaker.forget(&default.name);
+            self.memory.forget(&default.name);
             self.board.forget(&default.name);
             info!(class = &*default.name, "the default left the files");
         }
@@ -150,12 +160,20 @@ impl Loop {
                 }
             }
             Effect::All => {
-                let defaults = self.board.lock().defaults.clone().unwrap_or_default();
-                for default in defaults.iter() {
-                    self.queue.push(&default.name);
+                if self.board.cache_state() == CacheState::KindMissing {
+                    self.memory.forget_all();
                 }
+                self.look_again();
                 self.look_for_leavers();
             }
+        }
+    }
+
+    /// Asks for a pass over every class that the files name.
+    fn look_again(&mut self) {
+        let defaults = self.board.lock().defaults.clone().unwrap_or_default();
+        for default in defaults.iter() {
+            self.queue.push(&default.name);
         }
     }
 
@@ -205,10 +223,8 @@ impl Loop {
                 self.finish(&task, &kind_missing());
                 continue;
             };
-            if let Task::Keep(default) = &task
-                && let Some(pause) = self.breaker.pause(default, now)
-            {
-                self.finish(&task, &fighting(live, &self.manager, pause));
+            if let Some(pass) = self.instead_of_a_pass(&task, live.as_ref(), now) {
+                self.finish(&task, &pass);
                 continue;
             }
             let classes = Classes::new(self.client.clone(), version, self.manager.clone(), DryRun::No);
@@ -218,6 +234,25 @@ impl Loop {
             };
             self.under_way.push(Box::pin(work));
         }
+    }
+
+    /// What comes of a class that isn't to be written now, whatever its plan.
+    fn instead_of_a_pass(&mut self, task: &Task, live: Option<&Arc<Live>>, now: Instant) -> Option<Pass> {
+        let Task::Keep(default) = task else { return None };
+        let absence = if live.is_none() { self.memory.absence(default) } else { Absence::Missing };
+        match absence {
+            Absence::Missing => {}
+            Absence::Deleted => {
+                let message = "somebody deleted it, and it stays deleted until its default changes".to_owned();
+                return Some(nothing_sent(Outcome::Skipped, None, message, None, Retry::Never));
+            }
+            Absence::Unknown => {
+                let message = "waiting for the names of the classes that stay deleted".to_owned();
+                return Some(nothing_sent(Outcome::Skipped, None, message, None, Retry::Never));
+            }
+        }
+        let pause = self.breaker.pause(default, now)?;
+        Some(fighting(default, live.cloned(), &self.manager, pause))
     }
 
     fn finish(&mut self, task: &Task, pass: &Pass) {
@@ -234,6 +269,12 @@ impl Loop {
             self.look_for_leavers();
             return;
         }
+        match task {
+            Task::Keep(default) if pass.live.is_some() => self.memory.is_there(default),
+            // Its default left while the program was down: what was known of it is not known of the next one.
+            Task::Leave(name) => self.memory.forget(name),
+            Task::Keep(_) | Task::Release(_) => {}
+        }
         let cause = self.board.settle(task, pass);
         if let Some(duration) = pass.writing {
             self.metrics.count_apply(pass.outcome, duration);
@@ -242,9 +283,10 @@ impl Loop {
             && cause.is_some()
             && let Some(pause) = self.breaker.rewritten(default, now)
         {
-            let pass = fighting(pass.live.clone(), &self.manager, pause);
+            // As the class was found: what our rewrite took is not in the other one's name any more.
+            let pass = fighting(default, pass.found.clone(), &self.manager, pause);
             self.queue.push(task.name());
-            warn!(class = &*default.name, message = pass.message, "the class is being rewritten again and again");
+            warn!(class = &*default.name, detail = pass.message, "the class is being rewritten again and again");
         }
         let (class, outcome) = (&**task.name(), pass.outcome.as_str());
         match cause {
@@ -252,11 +294,11 @@ impl Loop {
                 self.metrics.count_repaired_drift();
                 info!(class, outcome, "repaired what somebody else changed");
             }
-            Some(Cause::Default) => info!(class, outcome, message = pass.message, "carried out"),
+            Some(Cause::Default) => info!(class, outcome, detail = pass.message, "carried out"),
             None if pass.outcome == Outcome::Failed => {
-                warn!(class, reason = ?pass.reason, message = pass.message, "the class can't be kept");
+                warn!(class, reason = ?pass.reason, detail = pass.message, "the class can't be kept");
             }
-            None => debug!(class, outcome, message = pass.message, "nothing to do"),
+            None => debug!(class, outcome, detail = pass.message, "nothing to do"),
         }
     }
 }
@@ -266,11 +308,17 @@ fn kind_missing() -> Pass {
     nothing_sent(Outcome::Blocked, Some(Reason::CrdMissing), message.to_owned(), None, Retry::Never)
 }
 
-/// What a class is reported as while it is left alone after a fight. The other one is whoever wrote last but us.
-fn fighting(live: Option<Arc<Live>>, manager: &FieldManager, pause: Duration) -> Pass {
-    let others = live.iter().flat_map(|live| live.managers.iter()).filter(|other| *other.name != *manager.as_str());
-    let other =
-        others.max_by_key(|other| other.time).map_or_else(|| "somebody".to_owned(), |other| other.name.to_string());
+/// What a class is reported as while it is left alone after a fight. The other one is whoever owns a unit that isn't as
+/// wanted, else whoever wrote last but us. Who only removes is recorded nowhere.
+fn fighting(default: &DefaultClass, live: Option<Arc<Live>>, manager: &FieldManager, pause: Duration) -> Pass {
+    let is_rival = |other: &&Manager| *other.name != *manager.as_str() && other.subresource.is_none();
+    let other = live.as_deref().and_then(|live| {
+        let contested = |(unit, wanted)| live.units.get(unit) != Some(wanted);
+        let contested: Vec<_> = default.units.iter().filter(|&unit| contested(unit)).map(|(unit, _)| unit).collect();
+        let is_contested = |other: &Manager| contested.iter().any(|unit| other.fields.of(unit).is_some());
+        live.managers.iter().filter(is_rival).max_by_key(|other| (is_contested(other), other.time))
+    });
+    let other = other.map_or("somebody", |other| &other.name);
     let message = format!(
         "{other} rewrites the class as often as we do; leaving it alone for {} s. Pin the unit, or stop the other one",
         pause.as_secs()

@@ -47,15 +47,21 @@ pub enum Seen {
 /// Watches until the receiver is gone.
 pub async fn watch(client: Client, seen: Sender<Seen>) {
     let mut known_missing = false;
+    let mut gone = None;
     let mut strategy = InitialListStrategy::StreamingList;
     while !seen.is_closed() {
         match discover(&client).await {
             Ok(Some(version)) => {
+                // Gone and back between two looks: the classes went with it.
+                if gone.take() == Some(version) && seen.send(Seen::KindMissing).await.is_err() {
+                    return;
+                }
                 known_missing = false;
                 info!(version = version.api_version(), "watching GatewayClasses");
                 match follow(&client, version, strategy.clone(), &seen).await {
                     Ended::NoStreamingLists => strategy = InitialListStrategy::ListWatch,
-                    Ended::KindMissing | Ended::Late | Ended::Closed => {}
+                    Ended::KindMissing => gone = Some(version),
+                    Ended::Late | Ended::Closed => {}
                 }
             }
             Ok(None) => {

@@ -1,23 +1,17 @@
 //! `apply` and `diff`: one pass over the classes of a source, for real or as a question.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use anyhow::bail;
-use futures::{StreamExt, stream};
+use anyhow::ensure;
 
 use super::output::{self, Format};
 use super::render::{self, Tense};
-use super::{Global, Verdict, load, runtime};
-use crate::cluster::api::discover;
-use crate::cluster::class_api::{Classes, DryRun};
-use crate::cluster::connect::connect;
-use crate::cluster::execute::{Task, pass};
-use crate::cluster::reconcile::CONCURRENCY;
-use crate::engine::defaults::DefaultClass;
+use super::session::{Session, valid_defaults};
+use super::{Global, Verdict, runtime};
+use crate::cluster::class_api::DryRun;
+use crate::cluster::execute::Task;
 use crate::engine::live::FieldManager;
 use crate::engine::outcome::{ClassReport, Outcome, Report};
-use crate::metrics::Metrics;
 
 /// Apply defaults files once, for pipelines and Jobs
 #[derive(Debug, clap::Args)]
@@ -40,12 +34,22 @@ pub(super) struct DiffArgs {
 struct PassArgs {
     /// A file or a directory of defaults
     path: PathBuf,
+    /// Take PATH for the whole set: release or delete our classes that it doesn't name, as their policy says
+    #[arg(long)]
+    prune: bool,
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+/// What every command takes that reports on classes.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReportArgs {
     /// How the report is written
     #[arg(short, long, default_value = "text")]
-    output: Format,
+    pub(super) output: Format,
     /// The field manager to write under
     #[arg(long, value_name = "NAME", default_value = "classkeeper", value_parser = FieldManager::new)]
-    field_manager: FieldManager,
+    pub(super) field_manager: FieldManager,
 }
 
 impl Args {
@@ -53,9 +57,7 @@ impl Args {
         let Self { pass, dry_run } = self;
         let (dry_run, tense) = if dry_run { (DryRun::Yes, Tense::WouldBe) } else { (DryRun::No, Tense::Was) };
         let report = pass.report(global, dry_run)?;
-        pass.write(&report, tense, global)?;
-        let trouble = report.classes.iter().any(|class| class.outcome.is_trouble());
-        Ok(if trouble { Verdict::Bad } else { Verdict::Good })
+        pass.report.conclude(&report, tense, global)
     }
 }
 
@@ -63,7 +65,7 @@ impl DiffArgs {
     pub(super) fn run(self, global: &Global) -> anyhow::Result<Verdict> {
         let Self { pass } = self;
         let report = pass.report(global, DryRun::Yes)?;
-        pass.write(&report, Tense::WouldBe, global)?;
+        pass.report.conclude(&report, Tense::WouldBe, global)?;
         let any = |is: fn(&ClassReport) -> bool| report.classes.iter().any(is);
         if any(|class| class.outcome == Outcome::Failed) {
             return Ok(Verdict::Impossible);
@@ -76,34 +78,32 @@ impl DiffArgs {
 impl PassArgs {
     /// Does the pass over every class of the source.
     fn report(&self, global: &Global, dry_run: DryRun) -> anyhow::Result<Report> {
-        let loaded = load::source(&self.path)?;
-        if !loaded.findings.is_empty() {
-            output::say(&output::findings(&loaded.findings));
-        }
-        let Some(defaults) = loaded.defaults else {
-            bail!("{} isn't valid; nothing was sent", self.path.display());
-        };
+        let defaults = valid_defaults(&self.path)?;
+        ensure!(
+            !(self.prune && defaults.is_empty()),
+            "{} is empty; --prune takes that for a mistake, not for the wish to remove every class",
+            self.path.display()
+        );
         runtime()?.block_on(async {
-            let metrics = Arc::new(Metrics::default());
-            let client = connect(global.kubeconfig.as_deref(), global.context.as_deref(), &metrics).await?;
-            let Some(version) = discover(&client).await? else {
-                bail!("the cluster has no GatewayClass kind; install the Gateway API's CRDs");
-            };
-            let classes = Classes::new(client, version, self.field_manager.clone(), dry_run);
-            let live: Vec<_> = classes.list().await?.into_iter().map(Arc::new).collect();
-            let of = |default: &DefaultClass| live.iter().find(|live| live.name == default.name).cloned();
-            let passes = defaults.iter().map(|default| {
-                let (task, live, classes) = (Task::Keep(default.clone()), of(default), &classes);
-                async move { pass(classes, &task, live).await.report(&task, classes.manager()) }
-            });
-            Ok(stream::iter(passes).buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await.into_iter().collect())
+            let session = Session::open(global, &self.report.field_manager, dry_run).await?;
+            let mut tasks: Vec<_> = defaults.iter().cloned().map(Task::Keep).collect();
+            if self.prune {
+                let leavers = session.ours().filter(|live| defaults.get(&live.name).is_none());
+                tasks.extend(leavers.map(|live| Task::Leave(live.name.clone())));
+            }
+            Ok(session.pass(tasks).await)
         })
     }
+}
 
-    fn write(&self, report: &Report, tense: Tense, global: &Global) -> anyhow::Result<()> {
+impl ReportArgs {
+    /// Writes the report, and says what it comes to for a command that writes.
+    pub(super) fn conclude(&self, report: &Report, tense: Tense, global: &Global) -> anyhow::Result<Verdict> {
         match self.output {
-            Format::Text => output::data(&render::report(report, tense, global.verbose > 0)),
-            Format::Json | Format::Yaml => output::serialized(report, self.output),
+            Format::Text => output::data(&render::report(report, tense, global.verbose > 0))?,
+            Format::Json | Format::Yaml => output::serialized(report, self.output)?,
         }
+        let trouble = report.classes.iter().any(|class| class.outcome.is_trouble());
+        Ok(if trouble { Verdict::Bad } else { Verdict::Good })
     }
 }

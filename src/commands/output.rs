@@ -48,8 +48,13 @@ pub(super) fn say(text: &str) {
 pub(super) fn error(error: &anyhow::Error) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
     say(&format!("{style}error{style:#}: {error}"));
-    for source in error.chain().skip(1) {
-        say(&format!("  because: {source}"));
+    let mut said = error.to_string();
+    for source in error.chain().skip(1).map(ToString::to_string) {
+        // Some libraries repeat an error's source in its own words.
+        if !said.contains(&source) {
+            say(&format!("  because: {source}"));
+            said = source;
+        }
     }
 }
 

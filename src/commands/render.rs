@@ -36,6 +36,28 @@ pub(super) fn report(report: &Report, tense: Tense, all: bool) -> String {
     text
 }
 
+/// Each class with its units as rows: what is wanted, what is there, whose it is.
+pub(super) fn owners(report: &Report) -> String {
+    let mut text = String::new();
+    for class in &report.classes {
+        let source = class.source.as_deref().unwrap_or("no file");
+        let bold = Style::new().bold();
+        let gap = if text.is_empty() { "" } else { "\n" };
+        let _ = writeln!(text, "{gap}{bold}{}{bold:#}  ({source})", class.name);
+        for UnitReport { unit, action, wanted, live, owners } in &class.units {
+            let style = action_style(*action);
+            let live = live.as_ref().map_or("(none)".to_owned(), value);
+            let wanted = match wanted {
+                Some(wanted) if value(wanted) == live => "as wanted".to_owned(),
+                Some(wanted) => format!("{style}wanted: {}{style:#}", value(wanted)),
+                None => "no file names it".to_owned(),
+            };
+            let _ = writeln!(text, "  {unit}\n      {live}, {wanted}\n      owned by {}", owned_by(owners));
+        }
+    }
+    text
+}
+
 fn class(text: &mut String, class: &ClassReport, units: &[&UnitReport], tense: Tense) {
     let style = outcome_style(class.outcome);
     let outcome = class.outcome.as_str();

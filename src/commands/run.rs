@@ -14,7 +14,8 @@ use tracing::info;
 
 use super::{Global, Verdict, runtime};
 use crate::cluster::board::Board;
-use crate::cluster::connect::connect;
+use crate::cluster::connect::{connect, own_namespace};
+use crate::cluster::kept_names::KeptNamesStore;
 use crate::cluster::reconcile::Controller;
 use crate::cluster::removal::{EmptySource, RemovalGate};
 use crate::cluster::watch::watch as watch_classes;
@@ -47,6 +48,9 @@ pub(super) struct Args {
     /// Take an empty directory for one from which every class was removed
     #[arg(long)]
     allow_empty: bool,
+    /// The namespace of the program's own objects; without it the Pod's own, else default
+    #[arg(long, value_name = "NS")]
+    namespace: Option<String>,
     /// The field manager to write under; two installations in one cluster need two
     #[arg(long, value_name = "NAME", default_value = "classkeeper", value_parser = FieldManager::new)]
     field_manager: FieldManager,
@@ -85,7 +89,8 @@ impl Args {
     }
 
     async fn keep(self, global: &Global) -> anyhow::Result<Verdict> {
-        let Self { defaults, listen, admin_listen, debounce, removal_delay, allow_empty, field_manager } = self;
+        let Self { defaults, listen, admin_listen, debounce, removal_delay, allow_empty, namespace, field_manager } =
+            self;
         if !defaults.exists() {
             bail!("there is no directory {}", defaults.display());
         }
@@ -120,7 +125,9 @@ impl Args {
             }
         });
         let empty = if allow_empty { EmptySource::RemovesAll } else { EmptySource::RemovesNothing };
+        let namespace = namespace.unwrap_or_else(own_namespace);
         let controller = Controller {
+            kept_names: KeptNamesStore::new(client.clone(), namespace, field_manager.clone()),
             client,
             manager: field_manager,
             configuration: loaded,

@@ -162,7 +162,8 @@ impl Live {
     pub fn new(metadata: ObjectMeta, spec: Map<String, Value>) -> Result<Self, LiveError> {
         let name: Arc<str> = metadata.name.ok_or(LiveError::Metadata { field: "name" })?.into();
         let uid = metadata.uid.ok_or(LiveError::Metadata { field: "uid" })?.into();
-        let version = metadata.resource_version.ok_or(LiveError::Metadata { field: "resourceVersion" })?;
+        // The answer to a dry run that would create an object has none.
+        let version = metadata.resource_version.unwrap_or_default();
         let spec = spec.into_iter().map(|(field, value)| (Unit::spec(&field), value));
         let labels = metadata.labels.into_iter().flatten().map(|(key, value)| (Unit::label(&key), value.into()));
         let annotations =

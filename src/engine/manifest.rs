@@ -135,8 +135,9 @@ pub(super) fn class(kind: Kind, root: &Node<'_>, origin: Origin) -> Result<Defau
         .flatten()
         .filter(|(key, _)| !limits::CLIENT_SET_ANNOTATIONS.contains(&&**key))
         .map(|(key, value)| (Unit::annotation(&key), value.into()));
-    let units: Units = spec.chain(labels).chain(annotations).collect();
-    Ok(DefaultClass { name, units, policy: policy.into(), origin })
+    let policy = Policy::from(policy);
+    let units: Units = spec.chain(labels).chain(annotations).chain(policy.marks()).collect();
+    Ok(DefaultClass { name, units, policy, origin })
 }
 
 impl From<PolicyManifest> for Policy {

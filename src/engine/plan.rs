@@ -209,6 +209,16 @@ impl<'a> Plan<'a> {
         Self { step, outcome, reason: None, message: None, units }
     }
 
+    /// Plans to give up what is ours of a class, whatever its policy was.
+    #[must_use]
+    pub fn release(live: &Live, manager: &FieldManager) -> Self {
+        let is_ours = |entry: &Manager| *entry.name == *manager.as_str() && entry.subresource.is_none();
+        if !live.managers.iter().any(is_ours) {
+            return Self::gone();
+        }
+        Self { step: Step::Rewrite(Rewrite::Release), outcome: Outcome::Released, ..Self::gone() }
+    }
+
     /// Nothing is left to do about a class that isn't there.
     #[must_use]
     pub fn gone() -> Self {

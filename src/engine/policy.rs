@@ -2,7 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::annotations::{ON_REMOVE, ON_REMOVE_DELETE};
 use super::unit::Unit;
 
 /// How a default is kept. Everything is optional, and the first value of each enum is the default.
@@ -26,6 +28,17 @@ pub struct Policy {
     pub on_replace: OnReplace,
     /// Whether a finalizer holds the class while Gateways use it.
     pub protect: bool,
+}
+
+impl Policy {
+    /// The units that the policy itself puts on the class: what must outlive the files.
+    pub fn marks(&self) -> impl Iterator<Item = (Unit, Value)> + use<> {
+        let on_remove = match self.on_remove {
+            OnRemove::Release => None,
+            OnRemove::Delete => Some((Unit::annotation(ON_REMOVE), ON_REMOVE_DELETE.into())),
+        };
+        on_remove.into_iter()
+    }
 }
 
 /// Whether a class is written at all.

@@ -1,7 +1,7 @@
 //! Follows a defaults directory: reads it whenever it changed, keeps the last good defaults in force, and tells how
 //! each load ended.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::reload::{Loader, Reload};
 use super::snapshot::{Snapshot, SnapshotError};
 use super::watch::DirectoryWatch;
 use crate::engine::defaults::Defaults;
-use crate::engine::diagnostic::{Diagnostic, Severity};
+use crate::engine::diagnostic::{Code, Diagnostic, Severity};
 use crate::metrics::{Metrics, ReloadResult};
 
 /// What is in force, and how the last load ended.
@@ -72,8 +72,15 @@ impl Follow {
             loader = returned;
             match result {
                 Ok((reload, digest)) => publish(reload, &digest, &configuration, &metrics),
-                // Kept for the next tick: the directory may be on its way back.
-                Err(error) => warn!(path = %path.display(), error = %chain(&error), "the defaults can't be read"),
+                // The directory may be on its way back: it is looked at again with the next event or tick.
+                Err(error) => {
+                    let name = path.display().to_string().into();
+                    let finding = Diagnostic::of_file(Code::Unreadable, &name, chain(&error));
+                    if configuration.borrow().findings.first() != Some(&finding) {
+                        publish(Reload::Rejected { findings: vec![finding] }, "", &configuration, &metrics);
+                    }
+                    loader.forget_digest();
+                }
             }
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
@@ -145,10 +152,4 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
-}
-
-/// Whether a path leads to something that can be followed.
-#[must_use]
-pub fn exists(path: &Path) -> bool {
-    path.exists()
 }

@@ -81,6 +81,11 @@ impl Loader {
         Reload::Accepted { defaults, findings }
     }
 
+    /// Makes the next load one of its own, also if the content is what it was: the source was unreadable meanwhile.
+    pub fn forget_digest(&mut self) {
+        self.digest = None;
+    }
+
     /// The last good defaults.
     #[must_use]
     pub fn defaults(&self) -> Option<&Arc<Defaults>> {

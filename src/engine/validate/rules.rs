@@ -21,20 +21,10 @@ use crate::engine::unit::{Unit, UnitPath};
 use super::suggest::closest;
 
 /// Values of the policy that the schema knows and this version refuses: the field, and the value if not any.
-const UNSUPPORTED: [(&str, Refused); 5] = [
-    ("adoptFrom", Refused::NonEmpty),
-    ("onRemove", Refused::Text("Delete")),
-    ("onDelete", Refused::Text("StayDeleted")),
-    ("onReplace", Refused::Text("Recreate")),
-    ("protect", Refused::True),
-];
+const UNSUPPORTED: [(&str, Refused); 1] = [("protect", Refused::True)];
 
 /// Which values of a field are refused.
 enum Refused {
-    /// A list with items.
-    NonEmpty,
-    /// This text.
-    Text(&'static str),
     /// `true`.
     True,
 }
@@ -68,10 +58,8 @@ fn unsupported(root: &Node<'_>, findings: &mut Findings<'_, '_>) {
     for (field, refused) in &UNSUPPORTED {
         let Some(value) = policy.get(field) else { continue };
         let written = match refused {
-            Refused::NonEmpty if !value.items().is_empty() => String::new(),
-            Refused::Text(text) if value.as_str() == Some(text) => format!(": {text}"),
-            Refused::True if value.is_true() => ": true".to_owned(),
-            Refused::NonEmpty | Refused::Text(_) | Refused::True => continue,
+            Refused::True if value.is_true() => ": true",
+            Refused::True => continue,
         };
         let message = format!("policy.{field}{written} is not supported by this version of classkeeper");
         findings.push(Finding::error(Code::Unsupported, value.span, message));

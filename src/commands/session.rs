@@ -1,0 +1,71 @@
+//! A cluster for a command that ends: connected to, read once, one pass over some classes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use futures::{StreamExt, stream};
+use kube::Client;
+
+use super::{Global, load, output};
+use crate::cluster::api::discover;
+use crate::cluster::class_api::{Classes, DryRun};
+use crate::cluster::connect::connect;
+use crate::cluster::execute::{Task, pass};
+use crate::cluster::reconcile::CONCURRENCY;
+use crate::engine::defaults::Defaults;
+use crate::engine::live::{FieldManager, Live};
+use crate::engine::outcome::Report;
+use crate::metrics::Metrics;
+
+/// A cluster, and its classes as they were when the command began.
+pub(super) struct Session {
+    pub(super) client: Client,
+    pub(super) classes: Classes,
+    pub(super) live: BTreeMap<Arc<str>, Arc<Live>>,
+}
+
+impl Session {
+    /// Connects and reads all classes.
+    pub(super) async fn open(global: &Global, manager: &FieldManager, dry_run: DryRun) -> anyhow::Result<Self> {
+        let metrics = Arc::new(Metrics::default());
+        let client = connect(global.kubeconfig.as_deref(), global.context.as_deref(), &metrics).await?;
+        let Some(version) = discover(&client).await.context("can't reach the cluster")? else {
+            bail!("the cluster has no GatewayClass kind; install the Gateway API's CRDs");
+        };
+        let classes = Classes::new(client.clone(), version, manager.clone(), dry_run);
+        let live = classes.list().await.context("can't list GatewayClasses")?;
+        let live = live.into_iter().map(|live| (live.name.clone(), Arc::new(live))).collect();
+        Ok(Self { client, classes, live })
+    }
+
+    /// A class that must be there.
+    pub(super) fn class(&self, name: &str) -> anyhow::Result<&Arc<Live>> {
+        self.live.get(name).with_context(|| format!("the cluster has no GatewayClass {name}"))
+    }
+
+    /// The classes of which we own anything.
+    pub(super) fn ours(&self) -> impl Iterator<Item = &Arc<Live>> {
+        let manager = self.classes.manager();
+        self.live.values().filter(move |live| live.applied_by(manager).is_some_and(|ours| !ours.is_empty()))
+    }
+
+    /// Does these tasks, side by side.
+    pub(super) async fn pass(&self, tasks: Vec<Task>) -> Report {
+        let passes = tasks.into_iter().map(|task| async move {
+            let live = self.live.get(task.name()).cloned();
+            pass(&self.classes, &task, live).await.report(&task, self.classes.manager())
+        });
+        stream::iter(passes).buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await.into_iter().collect()
+    }
+}
+
+/// Loads defaults that must be valid; what is found is said.
+pub(super) fn valid_defaults(path: &Path) -> anyhow::Result<Arc<Defaults>> {
+    let loaded = load::source(path)?;
+    if !loaded.findings.is_empty() {
+        output::say(&output::findings(&loaded.findings));
+    }
+    loaded.defaults.with_context(|| format!("{} isn't valid; nothing was sent", path.display()))
+}
