@@ -112,19 +112,19 @@ impl<'c, 'f, 't> Composer<'c, 'f, 't> {
                 let cost = text_cost(&text);
                 self.spend(cost, span)?;
                 let content = self.scalar(text, style, tag.as_deref(), span, at);
-                Ok(self.anchored(anchor, Composed { node: Node { span, content }, cost, height: 1 }))
+                self.anchored(anchor, Composed { node: Node { span, content }, cost, height: 1 })
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.open(anchor);
                 self.check_collection_tag(tag.as_deref(), "seq", at);
                 let composed = self.sequence(span, depth)?;
-                Ok(self.anchored(anchor, composed))
+                self.anchored(anchor, composed)
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.open(anchor);
                 self.check_collection_tag(tag.as_deref(), "map", at);
                 let composed = self.mapping(span, depth)?;
-                Ok(self.anchored(anchor, composed))
+                self.anchored(anchor, composed)
             }
             // The parser's grammar puts no other event here.
             other => self.stop(Finding::error(Code::Syntax, span, format!("this isn't YAML: unexpected {other:?}"))),
@@ -245,11 +245,7 @@ impl<'c, 'f, 't> Composer<'c, 'f, 't> {
         if depth + height - 1 > DEPTH_AT_MOST {
             return self.stop(syntax::too_deep(span));
         }
-        if cost > self.values_left {
-            let message = "aliases make this file too large: with each of them written out it has too many values";
-            return self.stop(Finding::error(Code::AliasBudget, span, message));
-        }
-        self.values_left -= cost;
+        self.copy(cost, span)?;
         match self.anchors.get(&id) {
             Some(Anchor::Complete { node, .. }) => Ok(Composed { node: node.clone(), cost, height }),
             Some(Anchor::Open) | None => Err(Stop),
@@ -262,14 +258,25 @@ impl<'c, 'f, 't> Composer<'c, 'f, 't> {
         }
     }
 
-    /// Keeps a copy for the aliases. The copy is paid for by the value's own cost: an anchor inside an anchor is copied
-    /// once for each level, of which there are few.
-    fn anchored(&mut self, anchor: usize, composed: Composed<'t>) -> Composed<'t> {
+    /// Keeps a copy for the aliases, which is paid for as well: anchors around anchors would hold the same many times.
+    fn anchored(&mut self, anchor: usize, composed: Composed<'t>) -> Result<Composed<'t>, Stop> {
         if anchor != 0 {
             let Composed { node, cost, height } = &composed;
+            self.copy(*cost, node.span)?;
             self.anchors.insert(anchor, Anchor::Complete { node: node.clone(), cost: *cost, height: *height });
         }
-        composed
+        Ok(composed)
+    }
+
+    /// Pays for a copy.
+    fn copy(&mut self, cost: u32, span: Span) -> Result<(), Stop> {
+        if cost > self.values_left {
+            let message =
+                "anchors and aliases make this file too large: with all copies written out it has too many values";
+            return self.stop(Finding::error(Code::AliasBudget, span, message));
+        }
+        self.values_left -= cost;
+        Ok(())
     }
 
     fn spend(&mut self, cost: u32, span: Span) -> Result<(), Stop> {

@@ -127,12 +127,15 @@ fn values_are_bounded() {
     let text = "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]";
     assert_eq!(codes(text, Budget { values: 11, ..Budget::default() }), (1, vec![]));
     assert_eq!(codes(text, Budget { values: 10, ..Budget::default() }), (0, vec![Code::TooLarge]));
+    // The list, the anchor's value, its copy that is kept for the aliases, and two more copies.
     let text = "[&a [1, 2, 3], *a, *a]";
-    assert_eq!(codes(text, Budget { values: 13, ..Budget::default() }), (1, vec![]));
-    assert_eq!(codes(text, Budget { values: 12, ..Budget::default() }), (0, vec![Code::AliasBudget]));
+    assert_eq!(codes(text, Budget { values: 17, ..Budget::default() }), (1, vec![]));
+    assert_eq!(codes(text, Budget { values: 16, ..Budget::default() }), (0, vec![Code::AliasBudget]));
     let text = format!("[&a {}, *a, *a]", "x".repeat(1600));
-    assert_eq!(codes(&text, Budget { values: 304, ..Budget::default() }), (1, vec![]));
-    assert_eq!(codes(&text, Budget { values: 303, ..Budget::default() }), (0, vec![Code::AliasBudget]));
+    assert_eq!(codes(&text, Budget { values: 405, ..Budget::default() }), (1, vec![]));
+    assert_eq!(codes(&text, Budget { values: 404, ..Budget::default() }), (0, vec![Code::AliasBudget]));
+    let nested = format!("{}{}{}", "&a [".repeat(60), "1, ".repeat(10_000), "]".repeat(60));
+    assert_eq!(codes(&nested, Budget::default()), (0, vec![Code::AliasBudget]));
 }
 
 #[test]
