@@ -105,14 +105,21 @@ impl Snapshot {
         let metadata = fs::metadata(&root).map_err(failed)?;
         if metadata.is_file() {
             let name = path.file_name().or(root.file_name()).unwrap_or_default().to_string_lossy().into_owned();
-            return Ok(Self::collect([(name, read_file(&root))]));
+            let locate = || fs::canonicalize(path).map(Some);
+            return settled(locate, &shown(), |file| Ok(read_file(file))).map(|read| Self::collect([(name, read)]));
         }
         if !metadata.is_dir() {
             return Err(SnapshotError::NeitherDirectoryNorFile { path: shown() });
         }
         match generation(&root).map_err(failed)? {
             None => Ok(Self::collect(read_directory(&root, &root).map_err(failed)?)),
-            Some(_) => settled(&root, &shown(), |generation| read_directory(generation, &root)).map(Self::collect),
+            Some(generation) if !generation.starts_with(&root) => {
+                Err(SnapshotError::OutsideGeneration { path: shown() })
+            }
+            Some(_) => {
+                let files = settled(|| generation(&root), &shown(), |generation| read_directory(generation, &root))?;
+                Ok(Self::collect(files))
+            }
         }
     }
 
@@ -191,21 +198,18 @@ fn generation(root: &Path) -> io::Result<Option<PathBuf>> {
     }
 }
 
-/// Reads a mount's generation, again if `..data` moved meanwhile.
-fn settled(
-    root: &Path,
+/// Reads what a link leads to, again if the link was replaced meanwhile.
+fn settled<T>(
+    locate: impl Fn() -> io::Result<Option<PathBuf>>,
     shown: &str,
-    mut read: impl FnMut(&Path) -> io::Result<Vec<Entry>>,
-) -> Result<Vec<Entry>, SnapshotError> {
+    mut read: impl FnMut(&Path) -> io::Result<T>,
+) -> Result<T, SnapshotError> {
     let failed = |source| SnapshotError::Unreadable { path: shown.to_owned(), source };
     for _ in 0..ATTEMPTS {
-        let Some(before) = generation(root).map_err(failed)? else { continue };
-        if !before.starts_with(root) {
-            return Err(SnapshotError::OutsideGeneration { path: shown.to_owned() });
-        }
-        let files = read(&before);
-        if generation(root).map_err(failed)? == Some(before) {
-            return files.map_err(failed);
+        let Some(before) = locate().map_err(failed)? else { continue };
+        let content = read(&before);
+        if locate().map_err(failed)? == Some(before) {
+            return content.map_err(failed);
         }
     }
     Err(SnapshotError::Unsettled { path: shown.to_owned() })

@@ -118,20 +118,24 @@ fn a_mount_that_is_replaced_during_the_read_is_read_again() {
     let root = fs::canonicalize(mount.path()).unwrap();
     write_generation(&root, "..1", &[("a.yaml", "first"), ("b.yaml", "first")]);
     let mut reads = 0;
-    let files = settled(&root, "mount", |generation| {
-        reads += 1;
-        let files = read_directory(generation, &root);
-        if reads == 1 {
-            write_generation(&root, "..2", &[("a.yaml", "second"), ("b.yaml", "second")]);
-        }
-        if reads == 2 {
-            // The directory of the old generation goes while it is read: that's no error, for another one has come.
-            write_generation(&root, "..3", &[("a.yaml", "third"), ("b.yaml", "third")]);
-            fs::remove_dir_all(root.join("..2")).unwrap();
-            return read_directory(generation, &root);
-        }
-        files
-    });
+    let files = settled(
+        || generation(&root),
+        "mount",
+        |generation| {
+            reads += 1;
+            let files = read_directory(generation, &root);
+            if reads == 1 {
+                write_generation(&root, "..2", &[("a.yaml", "second"), ("b.yaml", "second")]);
+            }
+            if reads == 2 {
+                // The directory of the old generation goes while it is read: that's no error, for another one has come.
+                write_generation(&root, "..3", &[("a.yaml", "third"), ("b.yaml", "third")]);
+                fs::remove_dir_all(root.join("..2")).unwrap();
+                return read_directory(generation, &root);
+            }
+            files
+        },
+    );
     assert_eq!(reads, 3);
     assert_eq!(contents(&Snapshot::collect(files.unwrap())), ["third", "third"]);
 }
@@ -142,11 +146,15 @@ fn a_mount_that_never_comes_to_rest_is_an_error() {
     let root = fs::canonicalize(mount.path()).unwrap();
     write_generation(&root, "..0", &[]);
     let mut reads = 0;
-    let error = settled(&root, "mount", |_| {
-        reads += 1;
-        write_generation(&root, &format!("..{reads}"), &[]);
-        Ok(Vec::new())
-    });
+    let error = settled(
+        || generation(&root),
+        "mount",
+        |_| {
+            reads += 1;
+            write_generation(&root, &format!("..{reads}"), &[]);
+            Ok(())
+        },
+    );
     assert_eq!(error.unwrap_err().to_string(), "mount is replaced faster than it can be read");
     assert_eq!(reads, ATTEMPTS);
 }
