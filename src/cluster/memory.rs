@@ -1,6 +1,7 @@
 //! What must outlive the process: the names of classes that stay deleted. Read when first needed, written in the
 //! background when they changed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -19,6 +20,8 @@ const RETRY: Duration = Duration::from_secs(2);
 pub(super) struct Memory {
     store: KeptNamesStore,
     names: Names,
+    /// To be dropped once the names are known.
+    forgotten: BTreeSet<String>,
     unsaved: bool,
     work: Option<BoxFuture<'static, Result<Work, ApiError>>>,
 }
@@ -50,7 +53,7 @@ pub(super) enum Absence {
 
 impl Memory {
     pub(super) fn new(store: KeptNamesStore) -> Self {
-        Self { store, names: Names::NotNeeded, unsaved: false, work: None }
+        Self { store, names: Names::NotNeeded, forgotten: BTreeSet::new(), unsaved: false, work: None }
     }
 
     /// Tells why a class isn't there.
@@ -78,7 +81,12 @@ impl Memory {
 
     /// Drops a class whose default is gone.
     pub(super) fn forget(&mut self, name: &str) {
-        self.change(|names| names.forget(name));
+        match &self.names {
+            Names::Known(_) => self.change(|names| names.forget(name)),
+            Names::NotNeeded | Names::Awaited => {
+                self.forgotten.insert(name.to_owned());
+            }
+        }
     }
 
     /// Drops all classes, since they went with their kind.
@@ -104,6 +112,9 @@ impl Memory {
             match done {
                 Ok(Work::Read(names)) => {
                     self.names = Names::Known(names);
+                    for name in std::mem::take(&mut self.forgotten) {
+                        self.change(|names| names.forget(&name));
+                    }
                     return;
                 }
                 Ok(Work::Wrote) => {}
@@ -112,6 +123,22 @@ impl Memory {
                     self.retry();
                 }
             }
+        }
+    }
+
+    /// Writes what isn't written yet, since the program ends.
+    pub(super) async fn save(&mut self) {
+        // A write under way may be of older names, and two at once could end in either order.
+        if let Some(work) = self.work.take()
+            && let Ok(Work::Read(_)) | Err(_) = work.await
+        {
+            return;
+        }
+        if self.unsaved
+            && let Names::Known(names) = &self.names
+            && let Err(error) = self.store.write(names).await
+        {
+            warn!(%error, "the ConfigMap {} can't be written", super::kept_names::CONFIG_MAP);
         }
     }
 

@@ -23,7 +23,8 @@ use super::memory::{Absence, Memory};
 use super::queue::Queue;
 use super::removal::RemovalGate;
 use super::watch::Seen;
-use crate::engine::live::{FieldManager, Live};
+use crate::engine::defaults::DefaultClass;
+use crate::engine::live::{FieldManager, Live, Manager};
 use crate::engine::outcome::{Outcome, Reason};
 use crate::files::follow::Configuration;
 use crate::metrics::Metrics;
@@ -107,6 +108,7 @@ impl Controller {
             while let Some((task, pass)) = this.under_way.next().await {
                 this.finish(&task, &pass);
             }
+            this.memory.save().await;
         };
         if tokio::time::timeout(GRACE, finish).await.is_err() {
             warn!("ending although applies are under way");
@@ -250,7 +252,7 @@ impl Loop {
             }
         }
         let pause = self.breaker.pause(default, now)?;
-        Some(fighting(live.cloned(), &self.manager, pause))
+        Some(fighting(default, live.cloned(), &self.manager, pause))
     }
 
     fn finish(&mut self, task: &Task, pass: &Pass) {
@@ -267,10 +269,11 @@ impl Loop {
             self.look_for_leavers();
             return;
         }
-        if let Task::Keep(default) = task
-            && pass.live.is_some()
-        {
-            self.memory.is_there(default);
+        match task {
+            Task::Keep(default) if pass.live.is_some() => self.memory.is_there(default),
+            // Its default left while the program was down: what was known of it is not known of the next one.
+            Task::Leave(name) => self.memory.forget(name),
+            Task::Keep(_) | Task::Release(_) => {}
         }
         let cause = self.board.settle(task, pass);
         if let Some(duration) = pass.writing {
@@ -280,9 +283,10 @@ impl Loop {
             && cause.is_some()
             && let Some(pause) = self.breaker.rewritten(default, now)
         {
-            let pass = fighting(pass.live.clone(), &self.manager, pause);
+            // As the class was found: what our rewrite took is not in the other one's name any more.
+            let pass = fighting(default, pass.found.clone(), &self.manager, pause);
             self.queue.push(task.name());
-            warn!(class = &*default.name, message = pass.message, "the class is being rewritten again and again");
+            warn!(class = &*default.name, detail = pass.message, "the class is being rewritten again and again");
         }
         let (class, outcome) = (&**task.name(), pass.outcome.as_str());
         match cause {
@@ -290,11 +294,11 @@ impl Loop {
                 self.metrics.count_repaired_drift();
                 info!(class, outcome, "repaired what somebody else changed");
             }
-            Some(Cause::Default) => info!(class, outcome, message = pass.message, "carried out"),
+            Some(Cause::Default) => info!(class, outcome, detail = pass.message, "carried out"),
             None if pass.outcome == Outcome::Failed => {
-                warn!(class, reason = ?pass.reason, message = pass.message, "the class can't be kept");
+                warn!(class, reason = ?pass.reason, detail = pass.message, "the class can't be kept");
             }
-            None => debug!(class, outcome, message = pass.message, "nothing to do"),
+            None => debug!(class, outcome, detail = pass.message, "nothing to do"),
         }
     }
 }
@@ -304,11 +308,17 @@ fn kind_missing() -> Pass {
     nothing_sent(Outcome::Blocked, Some(Reason::CrdMissing), message.to_owned(), None, Retry::Never)
 }
 
-/// What a class is reported as while it is left alone after a fight. The other one is whoever wrote last but us.
-fn fighting(live: Option<Arc<Live>>, manager: &FieldManager, pause: Duration) -> Pass {
-    let others = live.iter().flat_map(|live| live.managers.iter()).filter(|other| *other.name != *manager.as_str());
-    let other =
-        others.max_by_key(|other| other.time).map_or_else(|| "somebody".to_owned(), |other| other.name.to_string());
+/// What a class is reported as while it is left alone after a fight. The other one is whoever owns a unit that isn't as
+/// wanted, else whoever wrote last but us. Who only removes is recorded nowhere.
+fn fighting(default: &DefaultClass, live: Option<Arc<Live>>, manager: &FieldManager, pause: Duration) -> Pass {
+    let is_rival = |other: &&Manager| *other.name != *manager.as_str() && other.subresource.is_none();
+    let other = live.as_deref().and_then(|live| {
+        let contested = |(unit, wanted)| live.units.get(unit) != Some(wanted);
+        let contested: Vec<_> = default.units.iter().filter(|&unit| contested(unit)).map(|(unit, _)| unit).collect();
+        let is_contested = |other: &Manager| contested.iter().any(|unit| other.fields.of(unit).is_some());
+        live.managers.iter().filter(is_rival).max_by_key(|other| (is_contested(other), other.time))
+    });
+    let other = other.map_or("somebody", |other| &other.name);
     let message = format!(
         "{other} rewrites the class as often as we do; leaving it alone for {} s. Pin the unit, or stop the other one",
         pause.as_secs()

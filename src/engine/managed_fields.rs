@@ -164,7 +164,8 @@ fn cut(set: &mut Value, path: &[String]) -> Option<Value> {
     }
     let below = fields.get_mut(first)?;
     let cut = cut(below, rest)?;
-    if below.as_object().is_some_and(Map::is_empty) {
+    // A container of which nothing else is owned goes with its content: alone it would look like a leaf.
+    if below.as_object().is_some_and(|below| below.keys().all(|element| element == ".")) {
         fields.remove(first);
     }
     Some(cut)

@@ -3,11 +3,16 @@
 #![allow(unreachable_pub, reason = "a test has no users")]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod adopting;
 mod commands;
+mod fights;
 mod helm;
 mod http;
 mod invariants;
 mod keep;
+mod laws;
+mod leaving;
+mod policies;
 mod program;
 mod proxy;
 mod reload;

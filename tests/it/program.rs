@@ -34,14 +34,15 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts `run` on free ports.
-    pub fn start(kubeconfig: &Path, defaults: &Path, manager: &str) -> Self {
+    /// Starts `run` on free ports, with these further arguments.
+    pub fn start(kubeconfig: &Path, defaults: &Path, manager: &str, further: &[&str]) -> Self {
         let mut child = command()
             .args(["--log-format", "json", "-v", "--kubeconfig"])
             .arg(kubeconfig)
             .args(["run", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--field-manager", manager])
             .arg("--defaults")
             .arg(defaults)
+            .args(further)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -112,6 +113,20 @@ impl Program {
         let status = self.status().await;
         let classes = status["classes"].as_array().unwrap();
         classes.iter().find(|class| class["name"] == name).cloned().unwrap_or_default()
+    }
+
+    /// Waits until a class's part of `/status` is as the probe wants; that part then.
+    pub async fn class_where(&self, name: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+        eventually(&format!("/status of {name}: {what}"), || async {
+            let class = self.class(name).await;
+            if is(&class) { Ok(class) } else { Err(format!("{class:#}")) }
+        })
+        .await
+    }
+
+    /// Waits until a class is reported with this outcome; its part of `/status` then.
+    pub async fn class_is(&self, name: &str, outcome: &str) -> Value {
+        self.class_where(name, outcome, |class| class["outcome"] == outcome).await
     }
 
     /// The value of a metric without labels, or with these.

@@ -14,7 +14,6 @@ use serde_json::Value;
 
 /// A request as the API server got it.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "a failed assertion tells all of it")]
 pub struct Recorded {
     pub method: String,
     pub path: String,

@@ -78,7 +78,7 @@ async fn refused_content_keeps_the_last_good_one_in_force_drift_repair_included(
 async fn without_a_good_load_the_program_is_not_ready_and_writes_nothing() {
     let s = Scenario::new("bad").await;
     s.mount_text("kind: Nonsense\n");
-    let program = crate::program::Program::start(&s.kubeconfig, &s.defaults, &s.manager());
+    let program = crate::program::Program::start(&s.kubeconfig, &s.defaults, &s.manager(), &[]);
     eventually("the refusal is reported", || async {
         let status = program.status().await;
         if status["config"]["state"] == "Rejected" { Ok(()) } else { Err(status) }
@@ -122,7 +122,7 @@ async fn a_directory_that_is_replaced_is_followed_by_sighup_at_the_latest() {
         fs::write(dir.join("a.yaml"), document.to_string()).unwrap();
     }
     std::os::unix::fs::symlink(&first, &link).unwrap();
-    let program = crate::program::Program::start(&s.kubeconfig, &link, &s.manager());
+    let program = crate::program::Program::start(&s.kubeconfig, &link, &s.manager(), &[]);
     s.class_where(&s.name("a"), "first", |class| class["spec"]["description"] == "first").await;
     std::os::unix::fs::symlink(&second, base.join("new")).unwrap();
     fs::rename(base.join("new"), &link).unwrap();

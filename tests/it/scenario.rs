@@ -20,6 +20,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// How long what must not change is watched.
 const CALM: Duration = Duration::from_secs(2);
 const CLASSES: &str = "/apis/gateway.networking.k8s.io/v1/gatewayclasses";
+const GATEWAYS: &str = "/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways";
 
 /// Waits for the thing itself. The last reason why it isn't there yet is told if it never comes.
 pub async fn eventually<T, E: Display, F: Future<Output = Result<T, E>>>(what: &str, probe: impl Fn() -> F) -> T {
@@ -46,7 +47,11 @@ pub struct Scenario {
 impl Scenario {
     pub async fn new(prefix: &'static str) -> Self {
         let control_plane = control_plane::shared().await.unwrap();
-        let client = control_plane.client().await.unwrap();
+        Self::on(prefix, control_plane.client().await.unwrap()).await
+    }
+
+    /// On a control plane of its own: for tests that change what others stand on.
+    pub async fn on(prefix: &'static str, client: Client) -> Self {
         let proxy = Proxy::start(client.clone()).await;
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = folder.path().join("kubeconfig");
@@ -89,7 +94,12 @@ impl Scenario {
 
     /// Starts the program, and waits until it is ready.
     pub async fn run(&self) -> Program {
-        let program = Program::start(&self.kubeconfig, &self.defaults, &self.manager());
+        self.run_with(&[]).await
+    }
+
+    /// Starts the program with these further arguments, and waits until it is ready.
+    pub async fn run_with(&self, further: &[&str]) -> Program {
+        let program = Program::start(&self.kubeconfig, &self.defaults, &self.manager(), further);
         program.ready().await;
         program
     }
@@ -120,17 +130,66 @@ impl Scenario {
 
     /// The class on the server; null if there is none.
     pub async fn get(&self, name: &str) -> Value {
-        match self.request(Method::GET, &format!("{CLASSES}/{name}"), "", &Value::Null).await {
-            Ok(class) => class,
-            Err(kube::Error::Api(status)) if status.code == 404 => Value::Null,
-            Err(error) => panic!("{error}"),
-        }
+        self.object(&format!("{CLASSES}/{name}")).await
     }
 
     /// Somebody edits a class: a merge patch, as `kubectl edit` and `kubectl label` send.
     pub async fn edit(&self, name: &str, manager: &str, patch: &Value) -> Value {
         let path = format!("{CLASSES}/{name}?fieldManager={manager}");
         self.request(Method::PATCH, &path, "application/merge-patch+json", patch).await.unwrap()
+    }
+
+    /// Somebody sends a JSON patch to a class.
+    pub async fn patch(&self, name: &str, manager: &str, operations: &Value) -> Value {
+        let path = format!("{CLASSES}/{name}?fieldManager={manager}");
+        self.request(Method::PATCH, &path, "application/json-patch+json", operations).await.unwrap()
+    }
+
+    /// Somebody sends a JSON patch to any object.
+    pub async fn patch_object(&self, path: &str, operations: &Value) -> Result<Value, kube::Error> {
+        self.request(Method::PATCH, path, "application/json-patch+json", operations).await
+    }
+
+    /// Somebody wipes the record of who owns what.
+    pub async fn wipe(&self, name: &str) {
+        let wiped = json!([{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}]);
+        self.patch(name, "wiper", &wiped).await;
+    }
+
+    /// A controller writes a class's status, in this version.
+    pub async fn write_status(&self, name: &str, version: &str, status: &Value) {
+        let path = format!(
+            "/apis/gateway.networking.k8s.io/{version}/gatewayclasses/{name}/status?fieldManager=implementation"
+        );
+        let body = json!({"status": status});
+        self.request(Method::PATCH, &path, "application/merge-patch+json", &body).await.unwrap();
+    }
+
+    /// Somebody makes a Gateway of a class, in the namespace `default` and of the class's name.
+    pub async fn create_gateway(&self, class: &str) {
+        let gateway = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": {"name": class},
+            "spec": {"gatewayClassName": class, "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}});
+        self.request(Method::POST, GATEWAYS, "application/json", &gateway).await.unwrap();
+    }
+
+    /// Somebody deletes the Gateway of a class.
+    pub async fn delete_gateway(&self, class: &str) {
+        self.request(Method::DELETE, &format!("{GATEWAYS}/{class}"), "application/json", &json!({})).await.unwrap();
+    }
+
+    /// Some object on the server; null if there is none.
+    pub async fn object(&self, path: &str) -> Value {
+        match self.request(Method::GET, path, "", &Value::Null).await {
+            Ok(object) => object,
+            Err(kube::Error::Api(status)) if status.code == 404 => Value::Null,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Somebody creates an object.
+    pub async fn create(&self, collection: &str, object: &Value) {
+        self.request(Method::POST, collection, "application/json", object).await.unwrap();
     }
 
     /// Somebody applies a class, with force.
@@ -206,13 +265,8 @@ pub fn default(name: &str) -> Value {
 
 /// A change of a default.
 pub fn with(mut default: Value, pointer: &str, value: Value) -> Value {
-    match default.pointer_mut(pointer) {
-        Some(place) => *place = value,
-        None => {
-            let (parent, key) = pointer.rsplit_once('/').unwrap();
-            default.pointer_mut(parent).unwrap()[key] = value;
-        }
-    }
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    default.pointer_mut(parent).unwrap()[key] = value;
     default
 }
 
@@ -221,4 +275,38 @@ pub fn without(mut default: Value, pointer: &str) -> Value {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     default.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key).unwrap();
     default
+}
+
+/// A default that is kept in this way.
+pub fn policy(default: Value, policy: &Value) -> Value {
+    with(default, "/policy", policy.clone())
+}
+
+/// A plain class: what somebody else than classkeeper creates or applies.
+pub fn class(name: &str, spec: &Value) -> Value {
+    let mut class = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
+        "metadata": {"name": name}, "spec": {"controllerName": "example.com/controller"}});
+    class["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+    class
+}
+
+/// What a manager owns of a class by this operation, in the server's form; null if it has no entry.
+pub fn owned(class: &Value, manager: &str, operation: &str) -> Value {
+    let entries = class["metadata"]["managedFields"].as_array().unwrap();
+    let mut found = entries.iter().filter(|entry| entry["manager"] == manager && entry["operation"] == operation);
+    found.next().map_or(Value::Null, |entry| entry["fieldsV1"].clone())
+}
+
+/// The names of those who have an entry in a class's `managedFields`, sorted.
+pub fn managers(class: &Value) -> Vec<&str> {
+    let entries = class["metadata"]["managedFields"].as_array().unwrap();
+    let mut names: Vec<_> = entries.iter().map(|entry| entry["manager"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// One unit of a class in a report.
+pub fn unit<'a>(class: &'a Value, unit: &str) -> &'a Value {
+    let units = class["units"].as_array().unwrap();
+    units.iter().find(|found| found["unit"] == unit).unwrap_or_else(|| panic!("no {unit} in {class:#}"))
 }

@@ -58,7 +58,7 @@ async fn a_reference_of_which_a_user_changed_one_leaf_stays_whole() {
     // Neither a new reference in the files nor one that is gone from them makes a mixture of two owners' values.
     let new = json!({"group": "other.example.com", "kind": "Other", "name": "new"});
     let upgraded = with(with(default(&name), "/spec/parametersRef", new), "/spec/description", json!("second"));
-    s.mount(&[upgraded.clone()]);
+    s.mount(std::slice::from_ref(&upgraded));
     let second = |class: &Value| class["spec"]["description"] == "second" && class["spec"]["parametersRef"] == theirs;
     s.class_where(&name, "upgraded beside the user's reference", second).await;
     s.mount(&[with(without(upgraded, "/spec/parametersRef"), "/spec/description", json!("third"))]);
