@@ -3,24 +3,20 @@
 use std::{
     env,
     ffi::OsString,
-    fmt::Write as _,
-    io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use sha2::{Digest, Sha256};
-
-use crate::go;
-
-mod build;
+use crate::cache::{self, Module, Recipe};
 
 /// The version of Kubernetes that is built; held equal to `go/kubernetes/go.mod` by a test.
 pub const KUBERNETES_VERSION: &str = "v1.37.2";
 
-/// The module whose tools are built. They are part of the program, so that the cache's key is what is built from.
-const GO_MOD: &str = include_str!("../go/kubernetes/go.mod");
-const GO_SUM: &str = include_str!("../go/kubernetes/go.sum");
+/// The module whose tools are built.
+const MODULE: Module = Module {
+    go_mod: include_str!("../go/kubernetes/go.mod"),
+    go_sum: include_str!("../go/kubernetes/go.sum"),
+    hint: " (faster with internet access: setup-envtest, and KUBEBUILDER_ASSETS set to its folder)",
+};
 
 /// What can go wrong on the way to the programs.
 #[derive(Debug, thiserror::Error)]
@@ -33,33 +29,9 @@ pub enum Error {
         /// The programs that aren't there.
         missing: String,
     },
-    /// Neither `XDG_CACHE_HOME` nor `HOME` says where a cache may be.
-    #[error("no folder for a cache: neither XDG_CACHE_HOME nor HOME is an absolute path")]
-    NoCache,
-    /// The cache can't be written.
-    #[error("could not write {}", path.display())]
-    Cache {
-        /// The file or folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Another process holds the cache's lock for longer than a build takes.
-    #[error("another process has held {} for more than {} s", lock.display(), limit.as_secs())]
-    Locked {
-        /// The lock file.
-        lock: PathBuf,
-        /// How long we waited.
-        limit: Duration,
-    },
-    /// Go didn't build a program.
-    #[error("could not build {program}")]
-    Build {
-        /// The program.
-        program: Program,
-        /// Why.
-        source: go::Error,
-    },
+    /// The programs could not be built.
+    #[error(transparent)]
+    Cache(#[from] cache::Error),
 }
 
 /// A program of the control plane.
@@ -90,6 +62,15 @@ impl Program {
             Self::KubeApiserver => "k8s.io/kubernetes/cmd/kube-apiserver",
             Self::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
         }
+    }
+
+    fn recipe(self) -> Recipe {
+        let mut version = KUBERNETES_VERSION.trim_start_matches('v').split('.');
+        let (major, minor) = (version.next().unwrap_or_default(), version.next().unwrap_or_default());
+        // Without these, the server calls itself v0.0.0-master and clients that look at its version are misled.
+        let variables = [("gitVersion", KUBERNETES_VERSION), ("gitMajor", major), ("gitMinor", minor)]
+            .map(|(name, value)| (format!("k8s.io/component-base/version.{name}"), value.to_owned()));
+        Recipe { name: self.name(), package: self.package(), variables: variables.to_vec() }
     }
 }
 
@@ -159,13 +140,7 @@ impl Binaries {
         if let Some(folder) = assets.filter(|folder| !folder.is_empty()) {
             return Ok(Self { folder: folder.into(), origin: Origin::Assets });
         }
-        // The XDG base directory specification: a relative path is to be ignored.
-        let cache = cache
-            .map(PathBuf::from)
-            .filter(|folder| folder.is_absolute())
-            .or_else(|| home.filter(|folder| folder.is_absolute()).map(|folder| folder.join(".cache")))
-            .ok_or(Error::NoCache)?;
-        Ok(Self { folder: cache.join("classkeeper/control-plane").join(key()), origin: Origin::Cache })
+        Ok(Self { folder: MODULE.folder(cache, home)?, origin: Origin::Cache })
     }
 
     fn missing(&self, programs: &[Program]) -> Vec<Program> {
@@ -182,19 +157,12 @@ impl Binaries {
                 folder: self.folder.clone(),
                 missing: missing.iter().map(|program| program.name()).collect::<Vec<_>>().join(" and no "),
             }),
-            Origin::Cache => self.build(programs),
+            Origin::Cache => {
+                let recipes = programs.iter().map(|program| program.recipe()).collect::<Vec<_>>();
+                Ok(MODULE.build(&self.folder, &recipes)?)
+            }
         }
     }
-}
-
-/// Names what is built: 16 hexadecimal digits.
-fn key() -> String {
-    let digest = Sha256::new().chain_update(GO_MOD).chain_update(GO_SUM).finalize();
-    digest[..8].iter().fold(String::new(), |mut key, byte| {
-        // Writing to a string doesn't fail.
-        let _ = write!(key, "{byte:02x}");
-        key
-    })
 }
 
 #[cfg(test)]
@@ -205,9 +173,9 @@ mod tests {
 
     #[test]
     fn go_mod_pins_the_version_that_is_reported() {
-        assert!(GO_MOD.contains(&format!("\tk8s.io/kubernetes {KUBERNETES_VERSION} ")));
+        assert!(MODULE.go_mod.contains(&format!("\tk8s.io/kubernetes {KUBERNETES_VERSION} ")));
         let staging = KUBERNETES_VERSION.replacen("v1.", "v0.", 1);
-        let replaced = GO_MOD.lines().filter(|line| line.contains(" => ")).collect::<Vec<_>>();
+        let replaced = MODULE.go_mod.lines().filter(|line| line.contains(" => ")).collect::<Vec<_>>();
         assert!(replaced.len() > 20 && replaced.iter().all(|line| line.ends_with(&staging)), "{replaced:?}");
     }
 
@@ -217,9 +185,7 @@ mod tests {
             Binaries::locate(Some(assets.into()), Some(cache.into()), Some("/home/me".into())).unwrap().folder
         };
         assert_eq!(folder("/assets", "/cache"), Path::new("/assets"));
-        assert_eq!(folder("", "/cache"), Path::new("/cache/classkeeper/control-plane").join(key()));
-        assert_eq!(folder("", "relative"), Path::new("/home/me/.cache/classkeeper/control-plane").join(key()));
-        assert!(matches!(Binaries::locate(None, None, None), Err(Error::NoCache)));
+        assert_eq!(folder("", "/cache").parent().unwrap(), Path::new("/cache/classkeeper/control-plane"));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //!
 //! # Layout
 //!
-//! - [`binaries`]: where the programs are; builds them from Go modules, once
+//! - [`binaries`]: where the programs are · [`cache`]: builds them from Go modules, once · [`helm`]: real Helm, likewise
 //! - `go`: runs Go · `watchdog`: a program that ends when its user ends, also by SIGKILL
 //! - [`Options`] · `credentials`: users, tokens, kubeconfig · `programs`: ports, files and command lines
 //! - [`ControlPlane`]: starts, waits until ready, stops
@@ -20,10 +20,12 @@
 //! - [`shared`](shared()): one control plane for all tests of a binary
 
 pub mod binaries;
+pub mod cache;
 mod control_plane;
 pub mod crds;
 mod credentials;
 mod go;
+pub mod helm;
 pub mod mount;
 mod options;
 mod programs;

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use control_plane::{Binaries, ControlPlane, Crds, GATEWAY_API_VERSION, Options};
+use control_plane::{Binaries, ControlPlane, Crds, GATEWAY_API_VERSION, Options, helm};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::oneshot,
@@ -41,6 +41,9 @@ enum Command {
         /// Build kubectl too
         #[arg(long)]
         kubectl: bool,
+        /// Build Helm 3 and Helm 4 too, and print the path of each
+        #[arg(long)]
+        helm: bool,
     },
 }
 
@@ -51,7 +54,7 @@ async fn main() -> anyhow::Result<()> {
             let crds = if crds == "none" { Crds::None } else { Crds::Version(crds) };
             up(Options { crds, apiserver_args, ..Options::default() }, until_eof).await
         }
-        Command::Build { kubectl } => build(kubectl),
+        Command::Build { kubectl, helm } => build(kubectl, helm),
     }
 }
 
@@ -96,11 +99,14 @@ async fn up(options: Options, until_eof: bool) -> anyhow::Result<()> {
     Ok(control_plane.stop().await?)
 }
 
-fn build(kubectl: bool) -> anyhow::Result<()> {
+fn build(kubectl: bool, helm: bool) -> anyhow::Result<()> {
     let binaries = Binaries::find_or_build()?;
     if kubectl {
         binaries.kubectl()?;
     }
     writeln!(io::stdout(), "{}", binaries.folder().display())?;
+    for version in helm::Version::ALL.into_iter().filter(|_| helm) {
+        writeln!(io::stdout(), "{}", helm::find_or_build(version)?.display())?;
+    }
     Ok(())
 }

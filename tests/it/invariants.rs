@@ -11,8 +11,8 @@
 //! | `theirs stay` | `Decisions::action` returns `Enforced` where it returns `Yielded` | `engine/plan.rs` |
 //! | `ours are right` | `UnitPlan::is_change` ignores the live value of `Sent::Wanted` | `engine/plan.rs` |
 //! | `only ours` | `Decisions::unit` holds what it should omit (`Removed`, `StillOwned`) | `engine/plan.rs` |
-//! | `the rest is untouched` | `FieldSet::of` says `Whole` for every label: foreign ones are "removed" | `engine/field_set.rs` |
-//! | `quiet at rest` | `UnitPlan::is_change` is always true for `Sent::Held` | `engine/plan.rs` |
+//! | `the rest is untouched` | a reference is taken together with all labels, whosever they are | `engine/plan.rs` |
+//! | `at rest` | `UnitPlan::is_change` is always true for `Sent::Held` | `engine/plan.rs` |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -235,14 +235,14 @@ fn check(s: &Scenario, class: &Class, at_rest: &Value, told: &str) {
         )
     };
     for (unit, value) in &then {
+        let ours = owners(&class.after_step, unit).contains(&s.manager());
+        if !ours && !wanted.contains_key(unit) {
+            assert_eq!(now.get(unit), Some(value), "{}", told(&format!("the rest is untouched: {unit}")));
+        }
         let takes = policy["conflicts"] == "Force" || policy["enforce"] == json!([unit]);
         let others = owners(&class.after_step, unit).iter().any(|owner| *owner != s.manager());
         if others && !(takes && wanted.contains_key(unit)) {
             assert_eq!(now.get(unit), Some(value), "{}", told(&format!("theirs stay: {unit}")));
-        }
-        let ours = owners(&class.after_step, unit).contains(&s.manager());
-        if !ours && !wanted.contains_key(unit) {
-            assert_eq!(now.get(unit), Some(value), "{}", told(&format!("the rest is untouched: {unit}")));
         }
     }
     let fails = policy["conflicts"] == "Fail";
@@ -276,7 +276,7 @@ fn units(object: &Value) -> BTreeMap<String, Value> {
 }
 
 /// The managers that own a unit or a leaf of it, read from `managedFields` by this test's own eyes.
-fn owners(object: &Value, unit: &str) -> BTreeSet<String> {
+pub fn owners(object: &Value, unit: &str) -> BTreeSet<String> {
     let entries = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
     let owns = |entry: &Value| {
         let set = &entry["fieldsV1"];

@@ -6,6 +6,7 @@
 mod adopting;
 mod commands;
 mod fights;
+mod helm;
 mod http;
 mod invariants;
 mod keep;

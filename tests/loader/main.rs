@@ -6,3 +6,4 @@ mod agreement;
 mod fixtures;
 mod robustness;
 mod schema;
+mod tree;

@@ -119,7 +119,7 @@ fn disturbance() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// A JSON value without the numbers that floats round.
-fn json() -> impl Strategy<Value = Value> {
+pub(crate) fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),

@@ -199,7 +199,8 @@ impl Violations {
                 | "errorMessage"
                 | "patternErrorMessage"
                 | "deprecationMessage"
-                | "doNotSuggest" => {}
+                | "doNotSuggest"
+                | "title" => {}
                 other => panic!("{pointer}: this test knows no violation of {other}"),
             }
         }
@@ -236,7 +237,10 @@ fn the_loader_enforces_every_constraint_of_the_schema() {
         for Violation { what, keyword, code, document } in violations.found {
             let mut broken = keywords(&document);
             broken.dedup();
-            assert_eq!(broken, [keyword], "{kind}, {what}");
+            // Without its kind, the schema takes a document for our own kind.
+            if what != "/kind" {
+                assert_eq!(broken, [keyword], "{kind}, {what}");
+            }
             let codes: Vec<_> = errors(&document).iter().map(|finding| finding.code).collect();
             let codes: Vec<_> = codes.into_iter().filter(|code| *code != Code::Unsupported).collect();
             assert_eq!(codes, [code], "{kind}, {what}");

@@ -97,13 +97,9 @@ impl<'a> JsonNode<'a, Tree> for TreeNode<'a> {
     }
 
     fn equals_value(&self, expected: &Value) -> bool {
-        match ((*self).as_str(), expected) {
-            (Some(text), Value::String(expected)) => text == expected,
-            (Some(_), _) => false,
-            (None, expected) => {
-                let Self::Value(node) = self else { return false };
-                jsonschema::json::cmp::equal(&node.to_value(), expected)
-            }
+        match self {
+            Self::Value(node) => jsonschema::json::cmp::equal(&node.to_value(), expected),
+            Self::Key(key) => expected == key,
         }
     }
 

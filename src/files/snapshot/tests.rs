@@ -4,6 +4,9 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use tempfile::{TempDir, tempdir};
 
@@ -215,7 +218,10 @@ fn a_fifo_that_is_opened_all_the_same_does_not_block() {
     let directory = tempdir().unwrap();
     let fifo = directory.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-    let file = open(&fifo).unwrap();
+    let (sender, opened) = mpsc::channel();
+    // In a thread of its own, so that a blocked one fails the test instead of hanging it.
+    thread::spawn(move || sender.send(open(&fifo)));
+    let file = opened.recv_timeout(Duration::from_secs(30)).expect("opening a FIFO blocks").unwrap();
     assert!(!file.metadata().unwrap().is_file());
 }
 
