@@ -98,7 +98,7 @@ async fn what_is_set_at_creation_only_is_never_set_again() {
     );
     // The file changes: everything else follows.
     let changed = with(policy(default(&name), &how), "/spec/description", json!("second"));
-    let changed = with(changed, "/metadata/annotations/example.com~1note", json!("b"));
+    let changed = with(changed, "/metadata/annotations", json!({"example.com/note": "b"}));
     s.mount(&[changed]);
     let is = |class: &Value| {
         class["spec"]["description"] == "first" && class["metadata"]["annotations"]["example.com/note"] == "b"
