@@ -1,4 +1,45 @@
-//! classkeeper keeps default GatewayClasses.
+//! classkeeper keeps default GatewayClasses: from files, by server-side apply, with every user's edit respected.
+//!
+//! The program is three lines. `check` ends with the first; `diff` prints the second, and asks the third for a dry run;
+//! `apply` does one pass over each class; `run` does one whenever a file or a class has changed.
+//!
+//! ```no_run
+//! # use std::{path::Path, sync::Arc};
+//! # use classkeeper::cluster::{class_api::Classes, execute::{Pass, Task, pass}};
+//! # use classkeeper::engine::live::Live;
+//! # use classkeeper::files::{reload::{Loader, Reload}, snapshot::{Snapshot, SnapshotError}};
+//! # fn load(path: &Path, loader: &mut Loader) -> Result<Reload, SnapshotError> {
+//! let reload = loader.load(&Snapshot::read(path)?); // files, engine: what is wanted, or what is wrong with it
+//! # Ok(reload) }
+//! # async fn keep(classes: &Classes, task: Task, live: Option<Arc<Live>>) -> Pass {
+//! let plan = task.plan(live.as_deref(), classes.manager()); // engine: a value; making it sends nothing
+//! let pass = pass(classes, &task, live).await; // cluster: takes the plan's step, plans anew, until nothing is left
+//! # pass }
+//! ```
+//!
+//! # Layout
+//!
+//! In reading order, which is the way of a default from its file to the cluster:
+//!
+//! - [`files`]: what is on disk. [`snapshot`](files::snapshot) reads one generation of a directory,
+//!   [`yaml`](files::yaml) alone reads YAML, [`reload`](files::reload) keeps the last good load,
+//!   [`watch`](files::watch) and [`follow`](files::follow) say when to look again.
+//! - [`engine`]: what follows from it, and from what is on the cluster. **The engine does no IO**: it knows no client,
+//!   no runtime and no file system, and `tests/house.rs` holds that.
+//!   - A [`document`](engine::document) with places in the text; [`validate`](engine::validate) by the
+//!     [`schema`](engine::schema), which is generated from the types in [`manifest`](engine::manifest); out come
+//!     [`defaults`](engine::defaults) with their [`policy`](engine::policy), or a [`diagnostic`](engine::diagnostic).
+//!   - A [`live`](engine::live) class, whose [`field_set`](engine::field_set)s tell who owns which
+//!     [`unit`](engine::unit), and what users say on it in [`annotations`](engine::annotations).
+//!   - The [`plan`](engine::plan), decided unit by unit: it rests, or asks for an [`intent`](engine::intent) to be
+//!     applied or for [`managed_fields`](engine::managed_fields) to be moved. What came of it is an
+//!     [`outcome`](engine::outcome).
+//! - [`cluster`]: the API server. [`class_api`](cluster::class_api) has the calls, [`execute`](cluster::execute) is the
+//!   one place where a plan becomes requests; [`watch`](cluster::watch) fills the cache in
+//!   [`classes`](cluster::classes), and [`reconcile`](cluster::reconcile) is the loop of `run`, with its queue, breaker
+//!   and removal gate. What is known and what came of it stands on the [`board`](cluster::board).
+//! - [`commands`]: the command line, one file for each command; only these write to stdout. [`serve`] and [`metrics`]
+//!   say the same over HTTP.
 
 pub mod cluster;
 pub mod commands;

@@ -41,11 +41,18 @@ impl Version {
     }
 
     const fn module(self) -> Module {
-        let (go_mod, go_sum) = match self {
-            Self::V3 => (include_str!("../go/helm3/go.mod"), include_str!("../go/helm3/go.sum")),
-            Self::V4 => (include_str!("../go/helm4/go.mod"), include_str!("../go/helm4/go.sum")),
-        };
-        Module { go_mod, go_sum, hint: "" }
+        match self {
+            Self::V3 => Module {
+                go_mod: include_str!("../go/helm3/go.mod"),
+                go_sum: include_str!("../go/helm3/go.sum"),
+                hint: " (Helm 3)",
+            },
+            Self::V4 => Module {
+                go_mod: include_str!("../go/helm4/go.mod"),
+                go_sum: include_str!("../go/helm4/go.sum"),
+                hint: " (Helm 4)",
+            },
+        }
     }
 }
 

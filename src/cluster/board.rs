@@ -51,6 +51,14 @@ pub enum Cause {
     Drift,
 }
 
+impl State {
+    /// Whether something came of a class that is still told.
+    #[must_use]
+    pub fn is_reported(&self, name: &str) -> bool {
+        self.verdicts.contains_key(name)
+    }
+}
+
 impl Board {
     /// An empty board.
     #[must_use]

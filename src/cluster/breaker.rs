@@ -63,7 +63,7 @@ impl Breaker {
         let pause = FIRST_PAUSE.saturating_mul(1 << rewrites.fights.min(8)).min(LONGEST_PAUSE);
         rewrites.fights += 1;
         rewrites.paused_until = Some(now + pause);
-        rewrites.times = VecDeque::from([now]);
+        rewrites.times.clear();
         Some(pause)
     }
 

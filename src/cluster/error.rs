@@ -101,6 +101,10 @@ impl ApiError {
             // An unknown path is answered in plain text; a missing object of a known kind with a Status.
             StatusCode::NOT_FOUND if status.is_none() => Self::KindMissing { kind: missing.to_owned() },
             StatusCode::NOT_FOUND => Self::NotFound { message },
+            // Not a matter of permissions, although it is a 403.
+            StatusCode::FORBIDDEN if message.contains("custom resource definition is terminating") => {
+                Self::Refused { reason: Reason::CrdTerminating, message }
+            }
             StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => Self::Refused { reason: Reason::Forbidden, message },
             StatusCode::INTERNAL_SERVER_ERROR
                 if message.contains("request to convert CR to an invalid group/version") =>

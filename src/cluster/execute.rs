@@ -223,6 +223,11 @@ impl Progress {
     }
 
     fn refused(self, error: &ApiError) -> Pass {
+        if let ApiError::KindMissing { .. } | ApiError::Refused { reason: Reason::CrdTerminating, .. } = error {
+            // The watch tells when the kind is there again.
+            let pass = self.block(error.reason(), error.to_string());
+            return Pass { retry: Retry::Never, ..pass };
+        }
         let retry = match error {
             ApiError::FieldConflict { .. } | ApiError::Stale { .. } | ApiError::NotFound { .. } => Retry::Soon(None),
             ApiError::Unavailable { retry_after, .. } => Retry::Soon(*retry_after),

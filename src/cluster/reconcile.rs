@@ -24,7 +24,7 @@ use super::queue::Queue;
 use super::removal::RemovalGate;
 use super::watch::Seen;
 use crate::engine::defaults::DefaultClass;
-use crate::engine::live::{FieldManager, Live, Manager};
+use crate::engine::live::{FieldManager, Live, Manager, Phase};
 use crate::engine::outcome::{Outcome, Reason};
 use crate::files::follow::Configuration;
 use crate::metrics::Metrics;
@@ -153,7 +153,10 @@ impl Loop {
                 let wanted = {
                     let state = self.board.lock();
                     let is_named = state.defaults.as_ref().is_some_and(|defaults| defaults.get(&name).is_some());
-                    is_named || state.cache.get(&name).is_some_and(|live| self.is_ours(live))
+                    // What is reported may be gone, or given up by others: then it is reported no more.
+                    is_named
+                        || state.is_reported(&name)
+                        || state.cache.get(&name).is_some_and(|live| self.is_ours(live))
                 };
                 if wanted {
                     self.queue.push(&name);
@@ -213,7 +216,10 @@ impl Loop {
             };
             let task = match default {
                 Some(default) => Task::Keep(default),
-                None if self.removal.is_open(now) => Task::Leave(name),
+                // Nothing is left to do about what isn't ours.
+                None if self.removal.is_open(now) || !live.as_deref().is_some_and(|live| self.is_ours(live)) => {
+                    Task::Leave(name)
+                }
                 None => {
                     self.queue.done(&name, Retry::Never, now);
                     continue;
@@ -270,10 +276,16 @@ impl Loop {
             return;
         }
         match task {
-            Task::Keep(default) if pass.live.is_some() => self.memory.is_there(default),
+            Task::Keep(default) => match pass.live.as_deref() {
+                Some(live) if live.phase == Phase::Present => self.memory.is_there(default),
+                // We deleted it, to create it anew: nobody's wish that it stay away.
+                Some(_) if pass.outcome == Outcome::Recreated => self.memory.forget(task.name()),
+                None if pass.found.is_some() => self.memory.forget(task.name()),
+                Some(_) | None => {}
+            },
             // Its default left while the program was down: what was known of it is not known of the next one.
             Task::Leave(name) => self.memory.forget(name),
-            Task::Keep(_) | Task::Release(_) => {}
+            Task::Release(_) => {}
         }
         let cause = self.board.settle(task, pass);
         if let Some(duration) = pass.writing {

@@ -41,7 +41,10 @@ impl Args {
         let bad = |finding: &Diagnostic| deny_warnings || finding.severity == Severity::Error;
         let valid = !findings.iter().any(bad);
         match output {
-            Format::Text if findings.is_empty() => output::say(&format!("{classes} classes, no findings")),
+            Format::Text if findings.is_empty() => {
+                let noun = if classes == 1 { "class" } else { "classes" };
+                output::say(&format!("{classes} {noun}, no findings"));
+            }
             Format::Text => output::data(&(output::findings(&findings) + "\n"))?,
             Format::Json | Format::Yaml => output::serialized(&Report { valid, findings }, output)?,
         }

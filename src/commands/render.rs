@@ -82,6 +82,9 @@ fn unit(text: &mut String, report: &UnitReport) {
     let style = action_style(*action);
     let others = || owned_by(owners);
     let change = match (action, wanted, live) {
+        (UnitAction::Set, Some(wanted), Some(live)) if wanted == live && owners.is_empty() => {
+            format!("{}, nobody's so far", value(wanted))
+        }
         (UnitAction::Set, Some(wanted), Some(live)) if wanted == live => {
             format!("{}, owned together with {}", value(wanted), others())
         }

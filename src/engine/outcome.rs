@@ -128,7 +128,11 @@ pub enum Reason {
     /// Gateways use the class that was to be deleted.
     InUse,
     /// The cluster has no GatewayClass kind.
+    #[serde(rename = "CRDMissing")]
     CrdMissing,
+    /// The cluster's GatewayClass kind is being deleted.
+    #[serde(rename = "CRDTerminating")]
+    CrdTerminating,
     /// The server refused the object (422) or the request (400).
     Invalid,
     /// The server refused the user (403).

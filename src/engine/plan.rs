@@ -346,11 +346,13 @@ impl<'a> Decisions<'a> {
             return Some(Rewrite::Seed { ours: with_values(ours), unknown: with_values(unknown) });
         }
         let adopted: Vec<_> = units.iter().filter(|unit| self.is_adopted(unit)).map(|unit| unit.unit.clone()).collect();
-        if !adopted.is_empty() {
-            let is_helm_s = self.live.annotation(HELM_RELEASE).is_some();
-            let is_kept = self.live.annotation(HELM_POLICY) == Some(HELM_KEEP);
-            let helm = if is_helm_s && !is_kept { Helm::Keep } else { Helm::Leave };
-            return Some(Rewrite::Take { units: adopted, from: self.default.policy.adopt_from.clone(), helm });
+        let from = &self.default.policy.adopt_from;
+        let is_helm_s = self.live.annotation(HELM_RELEASE).is_some();
+        let is_kept = self.live.annotation(HELM_POLICY) == Some(HELM_KEEP);
+        let helm = if is_helm_s && !is_kept { Helm::Keep } else { Helm::Leave };
+        // Helm deletes what it made, whoever owns the fields: the annotation is due also when there's nothing to take.
+        if !adopted.is_empty() || (helm == Helm::Keep && !from.is_empty()) {
+            return Some(Rewrite::Take { units: adopted, from: from.clone(), helm });
         }
         // A reference is taken or removed with all its leaves, also those that our apply doesn't name.
         let reference = units.iter().find(|unit| *unit.unit == Unit::ParametersRef)?;

@@ -66,6 +66,23 @@ async fn what_helm_updated_is_taken_over_and_the_rest_stays_helm_s() {
 }
 
 #[tokio::test]
+async fn helm_is_told_to_keep_a_class_of_which_nothing_is_left_to_take() {
+    let s = Scenario::new("adoptnothing").await;
+    let name = s.name("a");
+    s.create_as("helm", &chart(&name, true)).await;
+    s.mount(&[policy(default(&name), &json!({"conflicts": "Force", "createOnly": ["spec.controllerName"]}))]);
+    s.command(&["apply", s.defaults_arg(), "--field-manager", &s.manager()]).await;
+    assert!(s.get(&name).await["metadata"]["annotations"]["helm.sh/resource-policy"].is_null());
+    s.mount(&[policy(default(&name), &json!({"adoptFrom": ["helm"], "createOnly": ["spec.controllerName"]}))]);
+    let adopted = s.command(&["apply", s.defaults_arg(), "--field-manager", &s.manager()]).await;
+    assert_eq!(adopted.status.code(), Some(0), "{adopted:?}");
+    // Helm goes by the release that made the class, not by who owns its fields now.
+    assert_eq!(s.get(&name).await["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+    let _program = s.run().await;
+    s.stays_quiet().await;
+}
+
+#[tokio::test]
 async fn what_helm_applied_is_taken_over_and_an_entry_without_leaves_goes() {
     let s = Scenario::new("adoptapply").await;
     let (some, all) = (s.name("some"), s.name("all"));

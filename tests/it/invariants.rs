@@ -276,7 +276,7 @@ fn units(object: &Value) -> BTreeMap<String, Value> {
 }
 
 /// The managers that own a unit or a leaf of it, read from `managedFields` by this test's own eyes.
-fn owners(object: &Value, unit: &str) -> BTreeSet<String> {
+pub fn owners(object: &Value, unit: &str) -> BTreeSet<String> {
     let entries = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
     let owns = |entry: &Value| {
         let set = &entry["fieldsV1"];

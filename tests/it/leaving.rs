@@ -227,6 +227,27 @@ async fn a_paused_class_is_not_left_before_it_is_resumed() {
 }
 
 #[tokio::test]
+async fn a_class_that_is_gone_at_last_is_no_longer_reported() {
+    let (s, program, name) = kept("gone", &delete()).await;
+    let held = s.name("held");
+    s.mount(&[policy(default(&name), &delete()), policy(default(&held), &delete()), default(&s.name("stays"))]);
+    s.class_where(&held, "is there", |class| !class.is_null()).await;
+    let hold = |finalizers: Value| json!({"metadata": {"finalizers": finalizers}});
+    s.edit(&held, "theirs", &hold(json!(["example.com/hold"]))).await;
+    let pause = json!({"metadata": {"annotations": {"classkeeper.dev/reconcile": "disabled"}}});
+    s.edit(&name, "kubectl-annotate", &pause).await;
+    leave(&s);
+    program.class_is(&name, "Paused").await;
+    program.class_where(&held, "Terminating", |class| class["reason"] == "Terminating").await;
+    s.delete(&name).await;
+    s.edit(&held, "theirs", &hold(Value::Null)).await;
+    for name in [&name, &held] {
+        program.class_where(name, "none", Value::is_null).await;
+    }
+    assert_eq!(program.status().await["summary"], json!({"Unchanged": 1}));
+}
+
+#[tokio::test]
 async fn two_field_managers_never_touch_each_other_s_classes() {
     let s = Scenario::new("two").await;
     let other = Scenario::new("twoother").await;

@@ -5,7 +5,9 @@
 
 mod adopting;
 mod commands;
+mod crd;
 mod fights;
+mod helm;
 mod http;
 mod invariants;
 mod keep;

@@ -98,7 +98,7 @@ async fn what_is_set_at_creation_only_is_never_set_again() {
     );
     // The file changes: everything else follows.
     let changed = with(policy(default(&name), &how), "/spec/description", json!("second"));
-    let changed = with(changed, "/metadata/annotations/example.com~1note", json!("b"));
+    let changed = with(changed, "/metadata/annotations", json!({"example.com/note": "b"}));
     s.mount(&[changed]);
     let is = |class: &Value| {
         class["spec"]["description"] == "first" && class["metadata"]["annotations"]["example.com/note"] == "b"
@@ -237,6 +237,15 @@ async fn remembered(s: &Scenario) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
+/// Waits until a class's name is kept.
+async fn is_remembered(s: &Scenario, name: &str) {
+    eventually("its name is kept", || async {
+        let names = remembered(s).await;
+        if names[name].is_string() { Ok(()) } else { Err(names) }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_deleted_class_that_may_stay_so_stays_deleted() {
     let s = Scenario::new("staydeleted").await;
@@ -248,11 +257,7 @@ async fn a_deleted_class_that_may_stay_so_stays_deleted() {
     for name in [&stays, &returns] {
         s.class_where(name, "is there", |class| !class.is_null()).await;
     }
-    eventually("its name is kept", || async {
-        let names = remembered(&s).await;
-        if names[&stays].is_string() { Ok(()) } else { Err(names) }
-    })
-    .await;
+    is_remembered(&s, &stays).await;
     assert_eq!(remembered(&s).await.as_object().unwrap().len(), 1, "of the other one nothing need be kept");
     let uid = s.get(&returns).await["metadata"]["uid"].clone();
     s.delete(&stays).await;
@@ -309,6 +314,31 @@ async fn a_class_that_was_deleted_with_its_default_is_created_when_the_default_c
     // Nobody but classkeeper deleted it.
     s.mount(&[stay, default(&s.name("other"))]);
     s.class_where(&name, "is back", |class| !class.is_null()).await;
+}
+
+#[tokio::test]
+async fn a_class_that_we_delete_to_recreate_it_does_not_count_as_deleted_by_somebody() {
+    let how = json!({"onReplace": "Recreate", "onDelete": "StayDeleted"});
+    let (s, program, name) = kept("stayreplaced", &how).await;
+    let uid = s.get(&name).await["metadata"]["uid"].clone();
+    let hold = |finalizers: Value| json!({"metadata": {"finalizers": finalizers}});
+    s.edit(&name, "theirs", &hold(json!(["example.com/hold"]))).await;
+    s.create_gateway(&name).await;
+    s.mount(&[policy(replaced(&name), &how)]);
+    program.class_where(&name, "InUse", |class| class["reason"] == "InUse").await;
+    s.delete_gateway(&name).await;
+    // Somebody's finalizer holds it for a while.
+    program.class_where(&name, "Terminating", |class| class["reason"] == "Terminating").await;
+    s.edit(&name, "theirs", &json!({"metadata": {"labels": {"extra": "1"}}})).await;
+    s.stays_quiet().await;
+    s.edit(&name, "theirs", &hold(Value::Null)).await;
+    let is = |class: &Value| class["spec"]["controllerName"] == "example.com/other" && class["metadata"]["uid"] != uid;
+    s.class_where(&name, "is created anew", is).await;
+    // And when somebody deletes it then, it stays so.
+    is_remembered(&s, &name).await;
+    s.delete(&name).await;
+    program.class_is(&name, "Skipped").await;
+    s.class_stays(&name, "deleted", Value::is_null).await;
 }
 
 #[tokio::test]

@@ -266,6 +266,7 @@ pub fn default(name: &str) -> Value {
 /// A change of a default.
 pub fn with(mut default: Value, pointer: &str, value: Value) -> Value {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let key = key.replace("~1", "/").replace("~0", "~");
     default.pointer_mut(parent).unwrap()[key] = value;
     default
 }
