@@ -14,6 +14,8 @@ use super::unit::Unit;
 pub struct FieldSet {
     units: Box<[(Unit, Fields)]>,
     finalizers: Box<[Box<str>]>,
+    /// `labels` and `annotations`, if the map itself is owned: whoever made it owns it, whatever becomes of its keys.
+    maps: Box<[&'static str]>,
 }
 
 /// What a manager owns of one value.
@@ -66,18 +68,27 @@ impl FieldSet {
         let root = object(fields, "")?;
         let mut units = Vec::new();
         let mut finalizers = Vec::new();
+        let mut maps = Vec::new();
         if let Some(spec) = root.get("f:spec") {
             for (element, below) in object(spec, "f:spec")? {
-                if let Some(field) = element.strip_prefix("f:") {
-                    units.push((Unit::spec(field), Fields::decode(below, element)?));
-                }
+                let Some(unit) = element.strip_prefix("f:").map(Unit::spec) else { continue };
+                let fields = match Fields::decode(below, element)? {
+                    // A struct whose parts have owners of their own. With nothing below, its entry is the container.
+                    Fields::Whole if unit == Unit::ParametersRef => Fields::Parts { itself: true, parts: [].into() },
+                    fields => fields,
+                };
+                units.push((unit, fields));
             }
         }
         if let Some(metadata) = root.get("f:metadata") {
             let metadata = object(metadata, "f:metadata")?;
-            for (map, unit) in [("f:labels", Unit::label as fn(&str) -> Unit), ("f:annotations", Unit::annotation)] {
-                let Some(keys) = metadata.get(map) else { continue };
-                for (element, below) in object(keys, map)? {
+            for (map, unit) in [("labels", Unit::label as fn(&str) -> Unit), ("annotations", Unit::annotation)] {
+                let Some(keys) = metadata.get(&format!("f:{map}")) else { continue };
+                let keys = object(keys, map)?;
+                if keys.is_empty() || keys.contains_key(".") {
+                    maps.push(map);
+                }
+                for (element, below) in keys {
                     if let Some(key) = element.strip_prefix("f:") {
                         units.push((unit(key), Fields::decode(below, element)?));
                     }
@@ -95,7 +106,7 @@ impl FieldSet {
             }
         }
         units.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(Self { units: units.into(), finalizers: finalizers.into() })
+        Ok(Self { units: units.into(), finalizers: finalizers.into(), maps: maps.into() })
     }
 
     /// What is owned of a unit's value; `None` if nothing, or only the container around it.
@@ -119,6 +130,12 @@ impl FieldSet {
     /// The finalizers that are owned.
     pub fn finalizers(&self) -> impl Iterator<Item = &str> {
         self.finalizers.iter().map(|name| &**name)
+    }
+
+    /// Whether `metadata.labels` or `metadata.annotations` itself is owned, with or without keys.
+    #[must_use]
+    pub fn has_map(&self, map: &str) -> bool {
+        self.maps.contains(&map)
     }
 
     /// Whether neither a unit nor a finalizer is owned.
@@ -269,9 +286,20 @@ mod tests {
 
     #[test]
     fn a_container_without_content_is_not_an_owned_unit() {
-        let set = decode(&json!({"f:spec": {"f:parametersRef": {".": {}}}}));
-        assert!(set.of(&Unit::ParametersRef).is_none());
-        assert!(set.is_empty());
+        // The first is what a server writes: an updater made the reference, and others took over each part of it.
+        for reference in [json!({}), json!({".": {}})] {
+            let set = decode(&json!({"f:spec": {"f:parametersRef": reference}}));
+            assert!(set.of(&Unit::ParametersRef).is_none());
+            assert!(set.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_map_is_owned_with_and_without_keys() {
+        let set = decode(&json!({"f:metadata": {"f:labels": {}, "f:annotations": {".": {}, "f:a": {}}}}));
+        assert!(set.has_map("labels") && set.has_map("annotations"));
+        let set = decode(&json!({"f:metadata": {"f:labels": {"f:team": {}}}}));
+        assert!(!set.has_map("labels") && !set.has_map("annotations"));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::annotations::{HELM_KEEP, HELM_POLICY, HELM_RELEASE, Ignore, ON_REMOVE, ON_REMOVE_DELETE, Reconcile};
 use super::defaults::DefaultClass;
@@ -15,7 +15,7 @@ use super::intent::Intent;
 use super::live::{FieldManager, Live, Manager, Operation, Phase};
 use super::outcome::{Outcome, Owner, Reason, UnitAction, UnitReport};
 use super::policy::{Conflicts, Mode, OnReplace, Policy};
-use super::unit::{Unit, Units};
+use super::unit::{Unit, UnitPath, Units};
 
 /// What is to be done to one class.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +65,7 @@ pub enum Rewrite {
     Seed {
         /// The units that are as wanted, with their values.
         ours: Units,
-        /// The units that aren't, with the values they have.
+        /// All others on the class, with the values they have.
         unknown: Units,
     },
     /// Everything of ours is given up.
@@ -110,6 +110,9 @@ pub struct UnitPlan<'a> {
 enum Sent<'a> {
     /// The wanted value; with force, if an owner other than our own apply has another one.
     Wanted(&'a Value, Force),
+    /// The whole live value, because it has a part that isn't wanted and that nobody owns: an apply would leave that
+    /// part. Once it is ours, the next apply takes it off.
+    Claimed(&'a Value),
     /// The live value, as far as our entry has it: the server removes what its only applier omits, so that leaving a
     /// unit as it is means repeating it.
     Held(&'a Fields, &'a Value),
@@ -169,12 +172,12 @@ impl<'a> Plan<'a> {
         intent.require_uid(&live.uid);
         let forced = units.iter().any(|unit| matches!(unit.sent, Sent::Wanted(_, Force::Yes)));
         let force = if forced { Force::Yes } else { Force::No };
-        if force == Force::Yes {
+        if units.iter().any(|unit| unit.depends_on_live(decisions.ours)) {
             intent.require_resource_version(live.resource_version.as_str());
         }
         for unit in &units {
             match unit.sent {
-                Sent::Wanted(value, _) => intent.set(unit.unit, value.clone()),
+                Sent::Wanted(value, _) | Sent::Claimed(value) => intent.set(unit.unit, value.clone()),
                 Sent::Held(ours, value) => {
                     if let Some(value) = ours.extract(value) {
                         intent.set(unit.unit, value);
@@ -301,8 +304,21 @@ impl UnitPlan<'_> {
         let ours = ours.of(self.unit);
         match self.sent {
             Sent::Wanted(wanted, _) => self.live != Some(wanted) || !ours.is_some_and(|ours| ours.covers(wanted)),
+            Sent::Claimed(_) => true,
             Sent::Held(..) => false,
             Sent::Omitted => ours.is_some(),
+        }
+    }
+
+    /// Whether an edit that comes before the apply would be undone or mixed with ours, without a conflict. Then the
+    /// apply is bound to the state it was planned from.
+    fn depends_on_live(&self, ours: &FieldSet) -> bool {
+        match self.sent {
+            Sent::Wanted(_, Force::Yes) | Sent::Claimed(_) | Sent::Held(..) => true,
+            // The server merges a struct: a part that somebody adds is no conflict.
+            Sent::Wanted(_, Force::No) | Sent::Omitted => {
+                [self.wanted, self.live].iter().flatten().any(|value| value.is_object()) && self.is_change(ours)
+            }
         }
     }
 }
@@ -338,10 +354,11 @@ impl<'a> Decisions<'a> {
     /// The move of ownership that must come before an apply, if one must.
     fn rewrite(&self, units: &[UnitPlan<'a>]) -> Option<Rewrite> {
         if self.live.managers.is_empty() {
-            let present = units.iter().filter_map(|unit| Some((unit, unit.wanted?, unit.live?)));
-            let (ours, unknown): (Vec<_>, Vec<_>) = present.partition(|(_, wanted, live)| wanted == live);
-            let with_values = |units: Vec<(&UnitPlan<'a>, &Value, &Value)>| {
-                units.into_iter().map(|(unit, _, live)| (unit.unit.clone(), live.clone())).collect()
+            // Also what no file names is somebody's: the server removes what nobody owns with the last of its kind.
+            let is_wanted = |(unit, live): &(&Unit, &Value)| self.default.units.get(unit) == Some(*live);
+            let (ours, unknown): (Vec<_>, Vec<_>) = self.live.units.iter().partition(is_wanted);
+            let with_values = |units: Vec<(&Unit, &Value)>| {
+                units.into_iter().map(|(unit, live)| (unit.clone(), live.clone())).collect()
             };
             return Some(Rewrite::Seed { ours: with_values(ours), unknown: with_values(unknown) });
         }
@@ -354,18 +371,22 @@ impl<'a> Decisions<'a> {
         if !adopted.is_empty() || (helm == Helm::Keep && !from.is_empty()) {
             return Some(Rewrite::Take { units: adopted, from: from.clone(), helm });
         }
-        // A reference is taken or removed with all its leaves, also those that our apply doesn't name.
-        let reference = units.iter().find(|unit| *unit.unit == Unit::ParametersRef)?;
-        match reference.action {
-            UnitAction::Enforced | UnitAction::Removed => {}
-            UnitAction::Set | UnitAction::Kept | UnitAction::Yielded | UnitAction::Ignored | UnitAction::StillOwned => {
-                return None;
+        let entries = || self.live.managers.iter().filter(|owner| !self.is_ours(owner) && owner.subresource.is_none());
+        let is_stuck = |plan: &UnitPlan<'a>, owner: &Manager| match plan.action {
+            // Nobody else wants it, but an update under our own name, or a reference's mere container, keeps it there.
+            UnitAction::Removed => owner.fields.touches(plan.unit),
+            // A reference is taken with all its leaves, also those that our apply doesn't name.
+            UnitAction::Enforced => *plan.unit == Unit::ParametersRef && owner.fields.touches(plan.unit),
+            UnitAction::Set => {
+                *plan.unit == Unit::ParametersRef && plan.live != plan.wanted && owner.fields.of(plan.unit).is_some()
             }
-        }
-        let touches = |owner: &&Manager| !self.is_ours(owner) && owner.fields.touches(&Unit::ParametersRef);
-        let from: Vec<_> = self.live.managers.iter().filter(touches).map(|owner| owner.name.to_string()).collect();
-        let helm = Helm::Leave;
-        (!from.is_empty()).then_some(Rewrite::Take { units: vec![Unit::ParametersRef], from, helm })
+            UnitAction::Kept | UnitAction::Yielded | UnitAction::Ignored | UnitAction::StillOwned => false,
+        };
+        let stuck: Vec<_> = units.iter().filter(|unit| entries().any(|owner| is_stuck(unit, owner))).collect();
+        let from = entries().filter(|owner| stuck.iter().any(|unit| is_stuck(unit, owner)));
+        let from = from.map(|owner| owner.name.to_string()).collect();
+        let units: Vec<_> = stuck.iter().map(|unit| unit.unit.clone()).collect();
+        (!units.is_empty()).then_some(Rewrite::Take { units, from, helm: Helm::Leave })
     }
 
     /// Whether a unit that the file names is still in the hands of a manager whose units are taken over.
@@ -384,23 +405,52 @@ impl<'a> Decisions<'a> {
         let wanted = self.default.units.get(unit);
         let live = self.live.units.get(unit);
         let action = self.action(unit, wanted, live);
+        UnitPlan { unit, action, wanted, live, sent: self.sent(unit, action, wanted, live) }
+    }
+
+    fn sent(&self, unit: &Unit, action: UnitAction, wanted: Option<&'a Value>, live: Option<&'a Value>) -> Sent<'a> {
         let held = match (self.ours.of(unit), live) {
             (Some(ours), Some(live)) => Sent::Held(ours, live),
             (None, _) | (_, None) => Sent::Omitted,
         };
-        let sent = match (action, wanted) {
-            (UnitAction::Set | UnitAction::Enforced, Some(wanted)) => {
-                // An update under our own name (a patch by an earlier version, or by hand) is ours, but to the server
-                // it is another manager, which only force overrules.
-                let contested = live != Some(wanted) && self.others(unit).next().is_some();
-                Sent::Wanted(wanted, if contested { Force::Yes } else { Force::No })
+        match (action, wanted) {
+            (UnitAction::Set | UnitAction::Enforced, Some(wanted)) => self.set(unit, wanted, live),
+            (UnitAction::Kept, Some(wanted)) if !self.default.policy.create_only.contains(unit) => {
+                Sent::Wanted(wanted, Force::No)
             }
             (UnitAction::Kept | UnitAction::Yielded | UnitAction::Ignored, _) => held,
             // Half a reference would be refused: as long as another owns any of it, our half stays where it is.
             (UnitAction::StillOwned, _) if *unit == Unit::ParametersRef => held,
             (UnitAction::Set | UnitAction::Enforced | UnitAction::Removed | UnitAction::StillOwned, _) => Sent::Omitted,
-        };
-        UnitPlan { unit, action, wanted, live, sent }
+        }
+    }
+
+    fn set(&self, unit: &Unit, wanted: &'a Value, live: Option<&'a Value>) -> Sent<'a> {
+        // An update under our own name (a patch by an earlier version, or by hand) is ours, but to the server it is
+        // another manager, which only force overrules.
+        let contested = live != Some(wanted) && self.others(unit).next().is_some();
+        match live {
+            _ if contested || self.opens_map(unit) => Sent::Wanted(wanted, Force::Yes),
+            Some(live) if self.has_orphans(unit, wanted, live) => Sent::Claimed(live),
+            _ => Sent::Wanted(wanted, Force::No),
+        }
+    }
+
+    /// Whether the unit would be the first key of a map that another's entry still has from before the map was gone.
+    /// Nobody owns anything in it, but to the server it is a conflict.
+    fn opens_map(&self, unit: &Unit) -> bool {
+        let UnitPath::Metadata(map, _) = unit.path() else { return false };
+        let is_in_map = |unit: &Unit| matches!(unit.path(), UnitPath::Metadata(of, _) if of == map);
+        !self.live.units.iter().any(|(unit, _)| is_in_map(unit))
+            && self.live.managers.iter().any(|manager| manager.fields.has_map(map))
+    }
+
+    /// Whether a live value has parts beyond the wanted one that our entry hasn't.
+    fn has_orphans(&self, unit: &Unit, wanted: &Value, live: &Value) -> bool {
+        let (Value::Object(wanted), Value::Object(live)) = (wanted, live) else { return false };
+        let beyond = live.iter().filter(|(part, _)| !wanted.contains_key(*part));
+        let beyond = Value::Object(beyond.map(|(part, value)| (part.clone(), value.clone())).collect());
+        beyond != json!({}) && !self.ours.of(unit).is_some_and(|ours| ours.covers(&beyond))
     }
 
     /// Everybody but our own apply who owns a part of a unit.
@@ -410,7 +460,9 @@ impl<'a> Decisions<'a> {
 
     fn action(&self, unit: &Unit, wanted: Option<&Value>, live: Option<&Value>) -> UnitAction {
         let Policy { conflicts, enforce, create_only, .. } = &self.default.policy;
-        let is_somebody_else = |owner: &Manager| *owner.name != *self.manager.as_str() && !self.adopts(&owner.name);
+        // Only what the file names is adopted.
+        let adopts = |name: &str| wanted.is_some() && self.adopts(name);
+        let is_somebody_else = |owner: &Manager| *owner.name != *self.manager.as_str() && !adopts(&owner.name);
         // Without any list of owners, a value that isn't the wanted one is taken for somebody's.
         let unknown = self.live.managers.is_empty() && live.is_some();
         let others = unknown || self.others(unit).any(is_somebody_else);
@@ -444,3 +496,8 @@ fn foreign_controller(default: &DefaultClass, live: &Live) -> Option<String> {
     let is = live.units.get(&Unit::ControllerName)?;
     (wanted != is).then(|| format!("spec.controllerName is {is} and immutable; the default wants {wanted}"))
 }
+
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod tests;

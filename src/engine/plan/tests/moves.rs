@@ -1,0 +1,163 @@
+//! Ownership that changes hands: adoption, release, and the leave of a class without a default.
+
+use serde_json::{Value, json};
+
+use super::{OURS, Planned, class, made_by, ours, owners, plan, settle, value, wants, yielding};
+use crate::engine::annotations::{HELM_POLICY, HELM_RELEASE, ON_REMOVE};
+use crate::engine::outcome::{Outcome, Reason, UnitAction};
+use crate::engine::plan::server::{Refusal, Server};
+use crate::engine::plan::{Helm, Plan, Rewrite, Step};
+use crate::engine::policy::Policy;
+
+const TEAM: &str = "metadata.labels['team']";
+
+fn adopting() -> Policy {
+    Policy { adopt_from: vec!["helm".to_owned()], ..Policy::default() }
+}
+
+/// A class that Helm made.
+fn helms() -> Server {
+    let mut server = Server::default();
+    let mut object = class([("spec.description", "chart"), (TEAM, "chart"), ("metadata.labels['chart']", "edge-1")]);
+    object["metadata"]["annotations"] = json!({HELM_RELEASE: "edge"});
+    server.update("helm", &object).unwrap();
+    server
+}
+
+fn leave(server: &Server) -> Planned {
+    let live = server.live().unwrap();
+    Planned::from(Plan::leave(&live, &ours()), Some(&live))
+}
+
+fn release(server: &mut Server) -> Planned {
+    let live = server.live().unwrap();
+    let planned = Planned::from(Plan::release(&live, &ours()), Some(&live));
+    planned.send(server).unwrap();
+    planned
+}
+
+/// A class of ours whose default said `onRemove: Delete`.
+fn marked() -> Server {
+    let mark = "metadata.annotations['classkeeper.dev/on-remove']";
+    made_by(&wants([("spec.description", "d"), (mark, "Delete")], yielding()))
+}
+
+#[test]
+fn adoption_takes_the_units_that_the_file_names_and_tells_helm_to_keep_the_class() {
+    let mut server = helms();
+    let plans = settle(&mut server, &wants([("spec.description", "d"), (TEAM, "chart")], adopting()));
+    let Step::Rewrite(Rewrite::Take { units, from, helm }) = &plans[0].step else { panic!("{plans:?}") };
+    let units: Vec<_> = units.iter().map(ToString::to_string).collect();
+    assert_eq!(units, ["spec.controllerName", "spec.description", TEAM]);
+    assert_eq!((&from[..], helm), (&["helm".to_owned()][..], &Helm::Keep));
+    let outcomes: Vec<_> = plans.iter().map(|planned| planned.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Adopted, Outcome::Configured, Outcome::Unchanged]);
+    assert_eq!(value(&server, "spec.description"), Some(&json!("d")));
+    assert_eq!(owners(&server, TEAM), ["classkeeper/Apply"]);
+    assert_eq!(owners(&server, "metadata.labels['chart']"), ["helm/Update"]);
+    let policy = format!("metadata.annotations['{HELM_POLICY}']");
+    assert_eq!(value(&server, &policy), Some(&json!("keep")));
+}
+
+#[test]
+fn what_the_file_does_not_name_any_more_stays_the_former_managers() {
+    let mut server = made_by(&wants([("spec.description", "d"), (TEAM, "a")], yielding()));
+    server.apply("helm", &class([(TEAM, "a")]), false).unwrap();
+    let plans = settle(&mut server, &wants([("spec.description", "d")], adopting()));
+    assert_eq!(plans[0].action(TEAM), Some(UnitAction::StillOwned));
+    assert_eq!(owners(&server, TEAM), ["helm/Apply"]);
+}
+
+#[test]
+fn adoption_leaves_alone_what_a_third_manager_has() {
+    let mut server = helms();
+    server.update("kubectl-edit", &class([(TEAM, "theirs")])).unwrap();
+    let rest = settle(&mut server, &wants([(TEAM, "a")], adopting())).pop().unwrap();
+    assert_eq!((rest.action(TEAM), value(&server, TEAM)), (Some(UnitAction::Yielded), Some(&json!("theirs"))));
+}
+
+#[test]
+fn a_move_is_refused_once_somebody_wrote_meanwhile() {
+    let mut server = helms();
+    let planned = plan(&server, &wants([(TEAM, "a")], adopting()));
+    server.update("kubectl-edit", &class([(TEAM, "theirs")])).unwrap();
+    assert_eq!(planned.send(&mut server), Err(Refusal::Stale));
+}
+
+#[test]
+fn a_release_leaves_every_value_and_every_other_owner() {
+    let mut server = made_by(&wants([("spec.description", "d"), (TEAM, "a")], yielding()));
+    server.update("kubectl-edit", &class([("metadata.labels['theirs']", "x")])).unwrap();
+    server.update(OURS, &class([("metadata.labels['patched']", "x")])).unwrap();
+    assert_eq!(release(&mut server).outcome, Outcome::Released);
+    for (unit, is) in [("spec.description", "d"), (TEAM, "a"), ("metadata.labels['patched']", "x")] {
+        assert_eq!(value(&server, unit), Some(&json!(is)));
+        assert_eq!(owners(&server, unit), [""; 0]);
+    }
+    assert_eq!(owners(&server, "metadata.labels['theirs']"), ["kubectl-edit/Update"]);
+}
+
+#[test]
+fn after_the_release_of_the_only_entry_edits_are_still_recorded() {
+    let units = [("spec.description", "d"), (TEAM, "a")];
+    let mut server = made_by(&wants(units, yielding()));
+    release(&mut server);
+    assert!(!server.is_wiped());
+    server.update("kubectl-edit", &class([(TEAM, "theirs")])).unwrap();
+    // The default comes back: what nobody touched is taken up, what somebody changed is theirs.
+    let rest = settle(&mut server, &wants([("spec.description", "new"), (TEAM, "a")], yielding())).pop().unwrap();
+    assert_eq!(value(&server, "spec.description"), Some(&json!("new")));
+    assert_eq!((rest.action(TEAM), value(&server, TEAM)), (Some(UnitAction::Yielded), Some(&json!("theirs"))));
+}
+
+#[test]
+fn a_class_without_a_default_is_released() {
+    let mut server = made_by(&wants([("spec.description", "d")], yielding()));
+    let planned = leave(&server);
+    assert_eq!((&planned.step, planned.outcome), (&Step::Rewrite(Rewrite::Release), Outcome::Released));
+    planned.send(&mut server).unwrap();
+    assert_eq!((leave(&server).step, leave(&server).outcome), (Step::Rest, Outcome::Unchanged));
+}
+
+#[test]
+fn a_marked_class_is_deleted_unless_somebody_else_has_a_unit_of_it() {
+    let mut server = marked();
+    assert_eq!((leave(&server).step, leave(&server).outcome), (Step::Delete, Outcome::Deleted));
+    server.update("kubectl-edit", &class([("metadata.labels['theirs']", "x")])).unwrap();
+    let planned = leave(&server);
+    assert_eq!((&planned.step, planned.outcome), (&Step::Rewrite(Rewrite::Release), Outcome::Released));
+    assert!(planned.message.as_ref().unwrap().contains("kubectl-edit"), "{planned:?}");
+    planned.send(&mut server).unwrap();
+    assert_eq!(value(&server, &format!("metadata.annotations['{ON_REMOVE}']")), None);
+}
+
+#[test]
+fn who_has_only_an_empty_container_does_not_save_a_marked_class() {
+    let reference = json!({"group": "g", "kind": "K", "name": "a"});
+    let mut server = marked();
+    server.update("kubectl-edit", &class([("spec.parametersRef", reference.clone())])).unwrap();
+    let other = json!({"spec": {"parametersRef": {"group": "h", "kind": "L", "name": "b"}}});
+    server.apply("flux", &other, true).unwrap();
+    server.disown("flux");
+    assert_eq!(leave(&server).step, Step::Delete);
+}
+
+#[test]
+fn a_mark_that_is_not_our_own_is_not_honoured() {
+    let mut server = made_by(&wants([("spec.description", "d")], yielding()));
+    let mark = "metadata.annotations['classkeeper.dev/on-remove']";
+    server.update("kubectl-edit", &class([(mark, "Delete")])).unwrap();
+    server.disown("kubectl-edit");
+    assert_eq!(leave(&server).step, Step::Rewrite(Rewrite::Release));
+}
+
+#[test]
+fn a_class_that_is_paused_or_being_deleted_is_not_left() {
+    let mut server = marked();
+    let paused = "metadata.annotations['classkeeper.dev/reconcile']";
+    server.update("kubectl-edit", &class([(paused, "disabled")])).unwrap();
+    assert_eq!((leave(&server).step, leave(&server).outcome), (Step::Rest, Outcome::Paused));
+    server.update("kubectl-edit", &class([(paused, Value::Null)])).unwrap();
+    server.begin_deletion();
+    assert_eq!((leave(&server).step, leave(&server).reason), (Step::Rest, Some(Reason::Terminating)));
+}
