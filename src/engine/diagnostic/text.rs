@@ -65,6 +65,11 @@ impl<'t> FileText<'t> {
     pub fn locate(&self, finding: Finding) -> Diagnostic {
         let Finding { severity, code, span, mut message, mut suggestion, related } = finding;
         for text in std::iter::once(&mut message).chain(&mut suggestion) {
+            // A message may quote the file, whatever stands there; a terminal must not obey it.
+            if text.contains(char::is_control) {
+                let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+                *text = text.chars().map(plain).collect();
+            }
             if let Some((end, _)) = text.char_indices().nth(MESSAGE_AT_MOST) {
                 text.truncate(end);
                 text.push('…');
@@ -207,6 +212,13 @@ mod tests {
         assert_eq!(shown(&place(text, 16..18)), (3, 1, "third", "th"));
         assert_eq!(shown(&place(text, 22..22)), (4, 1, "", ""));
         assert_eq!(shown(&place("", 0..0)), (1, 1, "", ""));
+    }
+
+    #[test]
+    fn control_characters_that_a_message_quotes_are_escaped() {
+        let finding = Finding::error(Code::Syntax, Span { start: 0, end: 1 }, "a \u{1b}[31m b").suggest("\u{85}");
+        let located = FileText::new("a.yaml".into(), "x").locate(finding);
+        assert_eq!((&*located.message, located.suggestion.as_deref()), ("a \\u{1b}[31m b", Some("\\u{85}")));
     }
 
     #[test]
