@@ -1,7 +1,6 @@
 //! Tests of the planner, against a [model of the API server](super::server).
 //!
-//! Mutations that were tried, each with a test that went red for it. All but those marked with * turned the test in
-//! `property` red as well.
+//! Mutations that were tried, each with a test that went red for it; most turned the one in `property` red, too.
 //!
 //! | mutation | red |
 //! |---|---|
@@ -9,25 +8,32 @@
 //! | `sent`: a `Yielded` unit is `Omitted` | `a_yielded_value_that_we_own_too_is_repeated` |
 //! | `sent`: an `Ignored` unit is `Omitted` | `an_ignored_unit_of_ours_is_repeated_as_it_is` |
 //! | `sent`: `Kept` sends the wanted value also for `createOnly` | `a_unit_for_creation_only_is_set_with_the_class_and_never_again` |
-//! | `set`: contested units are applied without force | `force_takes_what_another_owns` |
-//! | `set`: equal values count as contested * | `the_same_value_set_by_another_is_co_owned_once` |
+//! | `set`: what is contested is applied without force | `force_takes_what_another_owns` |
+//! | `set`: equal values count as contested | `the_same_value_set_by_another_is_co_owned_once` |
 //! | `set`: no `opens_map` | `the_first_label_is_no_conflict_with_whoever_had_labels_once` |
 //! | `has_orphans` is always false | `a_part_that_nobody_owns_is_claimed_before_it_is_removed` |
 //! | `depends_on_live` leaves out `Force::Yes` | `a_forced_apply_never_steals_an_edit_that_came_between` |
 //! | `depends_on_live` leaves out `Held` | `a_removal_that_comes_between_is_not_undone_by_repeating_the_value` |
 //! | `depends_on_live` leaves out structs | `a_part_that_somebody_adds_meanwhile_is_not_mixed_with_ours` |
+//! | `rewrite`: `Seed` forgets what the default doesn't name, or claims what differs | `without_managed_fields_what_is_as_wanted_is_ours_and_all_else_is_the_unknowns` |
+//! | `rewrite`: nothing is taken for `Removed` | `a_reference_whose_container_another_made_is_removed` |
+//! | `rewrite`: nothing is taken for `Enforced` | `a_reference_is_taken_with_the_parts_that_the_wanted_one_does_not_name` |
+//! | `rewrite`: nothing is taken for `Set` | `a_part_that_was_patched_in_under_our_own_name_is_removed` |
+//! | `is_adopted` forgets `createOnly`, or `Ignored` | `every_history_comes_to_rest_and_no_request_breaks_a_promise` |
 //! | `Plan::new`: no uid in the intent | `an_apply_names_the_object_it_is_meant_for` |
 //! | `Plan::new`: `Fail` isn't looked at | `fail_writes_nothing_at_all_while_a_unit_is_contested` |
-//! | `Plan::new`: no look at the phase * | `a_class_that_is_being_deleted_is_left_alone` |
-//! | `action`: an equal value is `Kept`, whoever owns it * | `the_same_value_set_by_another_is_co_owned_once` |
+//! | `Plan::new`: the phase isn't looked at | `a_class_that_is_being_deleted_is_left_alone` |
+//! | `Plan::leave`: other owners aren't looked at | `a_marked_class_is_deleted_unless_somebody_else_has_a_unit_of_it` |
+//! | `action`: an equal value is `Kept`, whoever owns it | `the_same_value_set_by_another_is_co_owned_once` |
+//! | `action`: units that left the files are adopted | `what_the_file_does_not_name_any_more_stays_the_former_managers` |
 //! | `action`: `enforce` takes every unit if it names one | `enforce_takes_its_unit_and_leaves_the_other_contested_ones` |
 //! | `action`: `ignore` isn't looked at for units that left the files | `an_ignored_unit_that_leaves_the_files_stays` |
 //! | `units`: only those of the default | `what_nobody_else_owns_is_removed` |
 //! | `is_change`: ownership alone is none | `the_same_value_set_by_another_is_co_owned_once` |
-//! | `FieldSet::decode`: `f:parametersRef: {}` is `Whole` * | `who_has_only_the_container_does_not_own_the_reference` |
+//! | `FieldSet::decode`: `f:parametersRef: {}` is `Whole` | `who_has_only_the_container_does_not_own_the_reference` |
 //! | `Fields::covers`: any part is enough | `an_equal_reference_is_co_owned_part_by_part` |
-//! | `Live::applied_by`: an entry of the status will do * | `an_apply_to_the_status_under_our_name_is_not_our_entry` |
-//! | `Live::owners`: nobody where managedFields were wiped | `without_managed_fields_equal_units_are_claimed_and_others_are_somebodys` |
+//! | `Live::applied_by`: an entry of the status will do | `an_apply_to_the_status_under_our_name_is_not_our_entry` |
+//! | `Live::applied_by`: an update will do | `an_update_under_our_own_name_with_the_wanted_value_is_not_yet_applied` |
 
 use serde_json::Value;
 

@@ -106,7 +106,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => select(vec!["kubectl-edit", "argocd", "classkeeper"]).prop_map(Event::Disown),
         1 => Just(Event::Wipe),
         1 => Just(Event::Release),
-        1 => Just(Event::Delete),
+        2 => Just(Event::Delete),
         4 => files().prop_map(Event::Files),
     ]
 }
@@ -176,7 +176,7 @@ fn body(patch: bool) -> impl Strategy<Value = Value> {
     let scalars = scalars().map(|unit| (Just(unit), weighted(0.3, nullable(scalar().boxed()))));
     let reference = weighted(0.4, nullable(if patch { patched_reference().boxed() } else { reference().boxed() }));
     let controller = prop_oneof![
-        20 => Just(Some(CONTROLLER)), 8 => Just(None), 1 => Just(Some("foreign.dev/c"))
+        20 => Just(Some(CONTROLLER)), 8 => Just(None), 2 => Just(Some("foreign.dev/c"))
     ];
     let annotations = [(RECONCILE, reconcile().boxed()), (IGNORE, ignore().boxed())]
         .map(|(key, value)| (Just(Unit::annotation(key)), weighted(0.1, nullable(value))));
