@@ -111,7 +111,11 @@ impl<'a> Decisions<'a> {
         let from = &self.default.policy.adopt_from;
         let is_helm_s = self.live.annotation(HELM_RELEASE).is_some();
         let is_kept = self.live.annotation(HELM_POLICY) == Some(HELM_KEEP);
-        let helm = if is_helm_s && !is_kept { Helm::Keep } else { Helm::Leave };
+        // A file or a user that says otherwise of this very annotation has the last word.
+        let policy = Unit::annotation(HELM_POLICY);
+        let is_denied =
+            self.default.units.get(&policy).is_some_and(|wanted| wanted != HELM_KEEP) || self.ignore.covers(&policy);
+        let helm = if is_helm_s && !is_kept && !is_denied { Helm::Keep } else { Helm::Leave };
         // Helm deletes what it made, whoever owns the fields: the annotation is due also when there's nothing to take.
         if !adopted.is_empty() || (helm == Helm::Keep && !from.is_empty()) {
             return Some(Rewrite::Take { units: adopted, from: from.clone(), helm });

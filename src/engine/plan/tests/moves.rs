@@ -60,6 +60,14 @@ fn adoption_takes_the_units_that_the_file_names_and_tells_helm_to_keep_the_class
 }
 
 #[test]
+fn a_file_that_wants_helm_to_do_otherwise_has_the_last_word() {
+    let policy = "metadata.annotations['helm.sh/resource-policy']";
+    let mut server = helms();
+    settle(&mut server, &wants([(TEAM, "chart"), (policy, "delete")], adopting()));
+    assert_eq!(value(&server, policy), Some(&json!("delete")));
+}
+
+#[test]
 fn what_the_file_does_not_name_any_more_stays_the_former_managers() {
     let mut server = made_by(&wants([("spec.description", "d"), (TEAM, "a")], yielding()));
     server.apply("helm", &class([(TEAM, "a")]), false).unwrap();
