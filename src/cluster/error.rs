@@ -72,6 +72,23 @@ impl ApiError {
         }
     }
 
+    /// Adds the rule that a refused user lacks, told from the server's words.
+    pub(super) fn name_missing_rule(self, rule: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            Self::Refused { reason: Reason::Forbidden, mut message } => {
+                message += &rule(&message);
+                Self::Refused { reason: Reason::Forbidden, message }
+            }
+            Self::Refused { .. }
+            | Self::FieldConflict { .. }
+            | Self::Stale { .. }
+            | Self::UnservedEntry { .. }
+            | Self::NotFound { .. }
+            | Self::KindMissing { .. }
+            | Self::Unavailable { .. } => self,
+        }
+    }
+
     /// An error of the way to the server.
     pub(super) fn unavailable(error: &dyn std::error::Error) -> Self {
         let mut message = error.to_string();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use futures::FutureExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
@@ -15,10 +16,11 @@ use tracing::info;
 use super::{Global, Verdict, runtime};
 use crate::cluster::board::Board;
 use crate::cluster::connect::{connect, own_namespace};
+use crate::cluster::facts::FollowFacts;
 use crate::cluster::kept_names::KeptNamesStore;
 use crate::cluster::reconcile::Controller;
 use crate::cluster::removal::{EmptySource, RemovalGate};
-use crate::cluster::watch::watch as watch_classes;
+use crate::cluster::watch::WatchClasses;
 use crate::engine::live::FieldManager;
 use crate::files::follow::{Configuration, Follow};
 use crate::metrics::Metrics;
@@ -117,13 +119,17 @@ impl Args {
             let shutdown = shutdown.clone();
             tasks.spawn(async move { Ok(serve::serve(listener, router, shutdown).await?) });
         }
-        tasks.spawn({
-            let (client, shutdown) = (client.clone(), shutdown.clone());
-            async move {
-                shutdown.run_until_cancelled_owned(watch_classes(client, seen_sender)).await;
+        let (state_sender, state) = watch::channel(None);
+        let doubt = Arc::new(Notify::new());
+        let facts = FollowFacts { client: client.clone(), state: state_sender, doubt: doubt.clone() };
+        let classes = WatchClasses { client: client.clone(), state: state.clone(), doubt, seen: seen_sender };
+        for watching in [facts.run().boxed(), classes.run().boxed()] {
+            let shutdown = shutdown.clone();
+            tasks.spawn(async move {
+                shutdown.run_until_cancelled_owned(watching).await;
                 Ok(())
-            }
-        });
+            });
+        }
         let empty = if allow_empty { EmptySource::RemovesAll } else { EmptySource::RemovesNothing };
         let namespace = namespace.unwrap_or_else(own_namespace);
         let controller = Controller {

@@ -9,10 +9,10 @@ use futures::{StreamExt, stream};
 use kube::Client;
 
 use super::{Global, load, output};
-use crate::cluster::api::discover;
 use crate::cluster::class_api::{Classes, DryRun};
 use crate::cluster::connect::connect;
 use crate::cluster::execute::{Task, pass};
+use crate::cluster::facts::ClusterState;
 use crate::cluster::reconcile::CONCURRENCY;
 use crate::engine::defaults::Defaults;
 use crate::engine::live::{FieldManager, Live};
@@ -31,7 +31,8 @@ impl Session {
     pub(super) async fn open(global: &Global, manager: &FieldManager, dry_run: DryRun) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::default());
         let client = connect(global.kubeconfig.as_deref(), global.context.as_deref(), &metrics).await?;
-        let Some(version) = discover(&client).await.context("can't reach the cluster")? else {
+        let state = ClusterState::read(&client).await.context("can't reach the cluster")?;
+        let Some(version) = state.classes() else {
             bail!("the cluster has no GatewayClass kind; install the Gateway API's CRDs");
         };
         let classes = Classes::new(client.clone(), version, manager.clone(), dry_run);
