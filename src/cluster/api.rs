@@ -27,7 +27,7 @@ const LARGEST_ANSWER: usize = 512 << 20;
 pub const GROUP: &str = "gateway.networking.k8s.io";
 
 /// A version of the Gateway API in which the cluster serves GatewayClasses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ServedVersion {
     /// `v1`, storage version since Gateway API v1.1.
     V1,

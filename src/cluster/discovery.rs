@@ -89,15 +89,12 @@ impl Discovery {
     pub(super) async fn refresh(&mut self) -> Result<(), ApiError> {
         let [groups, core] = &self.answers;
         let version = async {
-            match &self.server_version {
-                // It changes with the server's upgrade, which ends every connection: then we look at everything anew.
-                Some(known) => Ok(known.clone()),
-                None => {
-                    let version: ServerVersion =
-                        call_accepting(&self.client, Method::GET, "/version", Accept::Json).await?;
-                    Ok(version.git_version.trim_start_matches('v').to_owned())
-                }
+            // It changes with the server's upgrade, which ends every connection: then we look at everything anew.
+            if let Some(known) = &self.server_version {
+                return Ok(known.clone());
             }
+            let version: ServerVersion = call_accepting(&self.client, Method::GET, "/version", Accept::Json).await?;
+            Ok(version.git_version.trim_start_matches('v').to_owned())
         };
         let (groups, core, version) =
             tokio::join!(read(&self.client, PATHS[0], groups), read(&self.client, PATHS[1], core), version);

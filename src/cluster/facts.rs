@@ -21,7 +21,7 @@ use super::api::{GROUP, ServedVersion};
 use super::crd::{CLASS_CRD, ClassCrd};
 use super::discovery::Discovery;
 use super::error::ApiError;
-use super::permission::{Permission, Verb};
+use super::permission::{Permission, refused_verb};
 use crate::engine::facts::{Facts, GatewayApi};
 
 /// When to look at discovery after the first list of CRDs, counted from the list: what changed shortly before.
@@ -154,11 +154,11 @@ impl FollowFacts {
                     }
                     Some(Err(error)) => {
                         debug!(%error, "the watch on CRDs was interrupted");
-                        if is_forbidden(&error) && sight != Sight::Blind {
+                        if let Some(verb) = refused_verb(&error).filter(|_| sight != Sight::Blind) {
                             sight = Sight::Blind;
                             crd = ClassCrd::Unknown;
                             let missing = Permission::of_kind("apiextensions.k8s.io", "customresourcedefinitions");
-                            warn!(rule = %missing.to(&[Verb::List, Verb::Watch]),
+                            warn!(rule = %missing.to(&[verb]),
                                   "CRDs may not be watched; looking at the API's discovery now and then instead");
                             looks.restart(LOOKS);
                         }
@@ -233,14 +233,6 @@ fn publish(state: &watch::Sender<Option<ClusterState>>, discovery: &Discovery, c
 
 fn is_class_crd(object: &PartialObjectMeta<CustomResourceDefinition>) -> bool {
     object.metadata.name.as_deref() == Some(CLASS_CRD)
-}
-
-fn is_forbidden(error: &watcher::Error) -> bool {
-    match error {
-        watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => matches!(status.code, 401 | 403),
-        _ => false,
-    }
 }
 
 /// The looks at discovery that are still to come.

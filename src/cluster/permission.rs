@@ -3,6 +3,7 @@
 use std::fmt;
 
 use http::Method;
+use kube::runtime::watcher;
 
 /// What is done to a resource, in RBAC's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +101,17 @@ impl fmt::Display for Rule<'_> {
             None => f.write_str(" in a ClusterRole"),
         }
     }
+}
+
+/// What a watch lacked that was refused; `None` if it failed for another reason.
+#[must_use]
+pub fn refused_verb(error: &watcher::Error) -> Option<Verb> {
+    let (verb, error) = match error {
+        watcher::Error::InitialListFailed(error) => (Verb::List, error),
+        watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => (Verb::Watch, error),
+        watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion => return None,
+    };
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 401 | 403)).then_some(verb)
 }
 
 /// The rule that a request lacked which was answered by 403, as a sentence; empty if the request needs none.

@@ -15,7 +15,7 @@ use tracing::{debug, info, warn};
 use super::api::{GROUP, ServedVersion};
 use super::class::Class;
 use super::facts::ClusterState;
-use super::permission::{Permission, Verb};
+use super::permission::{Permission, refused_verb};
 use crate::engine::live::{Live, ResourceVersion};
 
 /// How long to wait for news after the server refused a version that it is known to serve.
@@ -146,7 +146,7 @@ impl Watched {
                 (_, _) => {}
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -183,14 +183,13 @@ async fn follow(client: &Client, version: ServedVersion, strategy: InitialListSt
             Some(Ok(event)) => event,
             Some(Err(error)) => {
                 debug!(%error, "the watch on GatewayClasses was interrupted");
+                if let Some(verb) = refused_verb(&error) {
+                    let missing = Permission::of_kind(GROUP, "gatewayclasses");
+                    warn!(%error, rule = %missing.to(&[verb]), "GatewayClasses may not be watched");
+                }
                 match refusal(&error) {
                     Some(404) => return Ended::KindMissing,
                     Some(400 | 422) if phase == Phase::Before => return Ended::NoStreamingLists,
-                    Some(401 | 403) => {
-                        let missing = Permission::of_kind(GROUP, "gatewayclasses");
-                        warn!(%error, rule = %missing.to(&[Verb::List, Verb::Watch]), "GatewayClasses may not be watched");
-                        continue;
-                    }
                     _ => continue,
                 }
             }
