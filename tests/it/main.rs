@@ -14,6 +14,7 @@ mod keep;
 mod laws;
 mod leading;
 mod leaving;
+mod permissions;
 mod policies;
 mod program;
 mod protection;
