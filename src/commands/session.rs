@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use futures::{StreamExt, stream};
 use kube::Client;
 
@@ -29,15 +29,19 @@ pub(super) struct Session {
 impl Session {
     /// Connects and reads all classes.
     pub(super) async fn open(global: &Global, manager: &FieldManager, dry_run: DryRun) -> anyhow::Result<Self> {
+        let session = Self::find(global, manager, dry_run).await?;
+        session.context("the cluster has no GatewayClass kind; install the Gateway API's CRDs")
+    }
+
+    /// Connects and reads all classes; none if the cluster has no such kind.
+    pub(super) async fn find(global: &Global, manager: &FieldManager, dry_run: DryRun) -> anyhow::Result<Option<Self>> {
         let metrics = Arc::new(Metrics::default());
         let client = connect(global.kubeconfig.as_deref(), global.context.as_deref(), &metrics).await?;
-        let Some(version) = discover(&client).await.context("can't reach the cluster")? else {
-            bail!("the cluster has no GatewayClass kind; install the Gateway API's CRDs");
-        };
+        let Some(version) = discover(&client).await.context("can't reach the cluster")? else { return Ok(None) };
         let classes = Classes::new(client.clone(), version, manager.clone(), dry_run);
         let live = classes.list().await.context("can't list GatewayClasses")?;
         let live = live.into_iter().map(|live| (live.name.clone(), Arc::new(live))).collect();
-        Ok(Self { client, classes, live })
+        Ok(Some(Self { client, classes, live }))
     }
 
     /// A class that must be there.
