@@ -1,15 +1,16 @@
 //! `release`: gives up our ownership, and leaves every value: the way to uninstall.
 
-use anyhow::{bail, ensure};
+use anyhow::bail;
 
 use super::apply::ReportArgs;
 use super::render::Tense;
 use super::session::Session;
-use super::{Global, Verdict, runtime};
+use super::{Global, Verdict, output, runtime};
 use crate::cluster::class_api::DryRun;
 use crate::cluster::connect::own_namespace;
 use crate::cluster::execute::Task;
 use crate::cluster::leader::holder_of;
+use crate::engine::outcome::Report;
 
 /// Give up ownership of classes; their values stay
 ///
@@ -34,7 +35,15 @@ impl Args {
     pub(super) fn run(self, global: &Global) -> anyhow::Result<Verdict> {
         let Self { classes, all, namespace, report } = self;
         let done = runtime()?.block_on(async {
-            let session = Session::open(global, &report.field_manager, DryRun::No).await?;
+            let session = if all {
+                // An uninstall that is tried again, or after the CRDs went, comes to its end too.
+                match Session::find(global, &report.field_manager, DryRun::No).await? {
+                    Some(session) => session,
+                    None => return Ok(Report::default()),
+                }
+            } else {
+                Session::open(global, &report.field_manager, DryRun::No).await?
+            };
             let namespace = namespace.unwrap_or_else(own_namespace);
             if let Some(holder) = holder_of(&session.client, &namespace).await? {
                 bail!(
@@ -48,9 +57,11 @@ impl Args {
                 let release = |name: &String| Ok(Task::Release(session.class(name)?.name.clone()));
                 classes.iter().map(release).collect::<anyhow::Result<Vec<_>>>()?
             };
-            ensure!(!all || !tasks.is_empty(), "{} owns nothing on this cluster", report.field_manager);
             anyhow::Ok(session.pass(tasks).await)
         })?;
+        if all && done.classes.is_empty() {
+            output::say(&format!("{} owns nothing on this cluster", report.field_manager));
+        }
         report.conclude(&done, Tense::Was, global)
     }
 }
