@@ -11,8 +11,8 @@ const PAGE: &str = include_str!("../../docs/conditions.md");
 
 /// The blocks of code in a language.
 fn blocks(language: &str) -> Vec<&'static str> {
-    let after = PAGE.split(&format!("```{language}\n")).skip(1);
-    after.map(|text| text.split("```").next().unwrap()).collect()
+    let start = format!("```{language}\n");
+    PAGE.split(&start).skip(1).map(|text| text.split("```").next().unwrap()).collect()
 }
 
 /// The cluster that the page describes.
