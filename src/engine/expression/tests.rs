@@ -120,6 +120,7 @@ fn operators_and_loops_mean_what_they_mean_in_cel() {
 fn what_is_wrong_is_found_before_evaluation() {
     for (text, part, message, suggestion) in [
         ("has(cluster.foo)", "has", "cluster has no field foo", "it has kubernetes, gatewayAPI"),
+        ("[1].all(x, x == 1) && x == 1", "x", "there is no variable x", "there is cluster"),
         ("has(cluster)", "cluster", "has() takes a field such as cluster.gatewayAPI", ""),
         ("cluster.gatewayAPI.channel.foo", "foo", "a string has no field foo", ""),
         ("cluster.gatewayAPI.channel[0] == 'a'", "[", "a string has no items", ""),

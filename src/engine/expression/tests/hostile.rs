@@ -34,6 +34,7 @@ fn what_would_overflow_the_stack_is_refused() {
         (nested("string(", "1", ")", 120), "more than 16 brackets"),
         (nested("!(", "true", ")", 300), "more than 16 brackets"),
         (chain("", "true?", 200), "more than 16 choices"),
+        (format!("{}true", "true?true:".repeat(17)), "more than 16 choices"),
         (format!("{}true", "true?true:".repeat(100)), "more than 16 choices"),
         (chain("cluster", ".b", 500), "more than 32 parts"),
         (chain("cluster", "[0]", 330), "more than 32 parts"),
