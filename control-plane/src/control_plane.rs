@@ -77,7 +77,8 @@ impl ControlPlane {
     }
 
     async fn start_on(mut pick: impl FnMut() -> io::Result<Ports>, options: Options) -> Result<Self, Error> {
-        let binaries = tokio::task::spawn_blocking(Binaries::find_or_build).await??;
+        let kubernetes = options.kubernetes;
+        let binaries = tokio::task::spawn_blocking(move || Binaries::find_or_build(kubernetes)).await??;
         let mut attempt = 1;
         let control_plane = loop {
             let control_plane = Self::launch(&binaries, pick().map_err(Error::Ports)?, &options)?;
