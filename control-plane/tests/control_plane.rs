@@ -11,7 +11,7 @@ use kube::{
     api::{DynamicObject, ListParams, PostParams},
     core::{ApiResource, GroupVersionKind},
 };
-use serde_json::{from_value, json};
+use serde_json::{Value, from_value, json};
 
 const CRD: &str = "gatewayclasses.gateway.networking.k8s.io";
 const RELEASE: &str = "gateway.networking.k8s.io/bundle-version";
@@ -105,6 +105,46 @@ async fn crds_come_and_go_and_can_be_of_an_older_release() {
         control_plane.remove_crds().await.unwrap();
         assert!(crds.list(&ListParams::default()).await.unwrap().items.is_empty());
     }
+    // One over the other, up and down again.
+    for release in ["v1.0.0", "v1.2.1", "v1.4.1", "v1.5.1", GATEWAY_API_VERSION, "v1.5.1", "v1.2.1", "v1.0.0"] {
+        control_plane.install_crds(release).await.unwrap();
+        classes.list(&ListParams::default()).await.unwrap();
+        assert_eq!(crds.get(CRD).await.unwrap().annotations()[RELEASE], release);
+    }
+    control_plane.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn versions_of_a_crd_are_served_or_not_or_dropped() {
+    let control_plane = ControlPlane::start(Options::default()).await.unwrap();
+    let client = control_plane.client().await.unwrap();
+    let served = async || {
+        let group = client.list_api_groups().await.unwrap().groups;
+        let group = group.into_iter().find(|group| group.name == "gateway.networking.k8s.io").unwrap();
+        let mut served = Vec::new();
+        for version in group.versions {
+            let list = client.list_api_group_resources(&version.group_version).await.unwrap();
+            if list.resources.iter().any(|resource| resource.name == "gatewayclasses") {
+                served.push(version.version);
+            }
+        }
+        served
+    };
+    let only = async |version: &str| {
+        let serve = |versions: &mut Vec<Value>| {
+            versions.iter_mut().for_each(|served| served["served"] = json!(served["name"] == version));
+        };
+        control_plane.edit_crd(CRD, serve).await.unwrap();
+    };
+    for version in ["v1beta1", "v1"] {
+        only(version).await;
+        // Discovery follows a moment later.
+        while served().await != [version] {}
+    }
+    control_plane.drop_crd_version(CRD, "v1beta1").await.unwrap();
+    let crd = Api::<CustomResourceDefinition>::all(client.clone()).get(CRD).await.unwrap();
+    assert_eq!(crd.spec.versions.len(), 1);
+    classes(client.clone()).list(&ListParams::default()).await.unwrap();
     control_plane.stop().await.unwrap();
 }
 
