@@ -18,4 +18,5 @@ mod program;
 mod proxy;
 mod reload;
 mod scenario;
+mod versions;
 mod yields;
