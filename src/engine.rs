@@ -13,6 +13,7 @@ pub mod manifest;
 pub mod outcome;
 pub mod plan;
 pub mod policy;
+pub mod protection;
 pub mod schema;
 pub mod unit;
 pub mod validate;

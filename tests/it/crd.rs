@@ -21,6 +21,8 @@ async fn the_kind_may_come_late_go_and_return() {
     };
     eventually("it waits for the kind", blocked).await;
     s.stays_quiet().await;
+    let release = async |which| s.command(&["release", "--field-manager", &s.manager(), which]).await.status.code();
+    assert_eq!((release("--all").await, release(&*name).await), (Some(0), Some(2)), "there is nothing to release");
     control_plane.install_crds(GATEWAY_API_VERSION).await.unwrap();
     s.class_where(&name, "is there", |class| !class.is_null()).await;
     s.class_where(&stays, "is there", |class| !class.is_null()).await;

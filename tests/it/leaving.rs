@@ -354,8 +354,12 @@ async fn release_gives_up_one_class_or_all() {
     assert!(is_released(&class), "whatever its policy was: {class:#}");
     assert!(class["metadata"]["annotations"]["classkeeper.dev/on-remove"].is_null());
     assert!(is_released(&s.get(&c).await));
-    // Nothing is left, or there is no such class, or nothing was said.
-    for wrong in [&["--all"][..], &["nonsense"], &[]] {
+    let released = release(&["--all"]).await;
+    assert_eq!((released.status.code(), &report(&released)["summary"]), (Some(0), &json!({})), "nothing is left");
+    let words = String::from_utf8_lossy(&released.stderr).into_owned();
+    assert!(words.contains(&format!("{manager} owns nothing on this cluster")), "{words}");
+    // There is no such class, or nothing was said.
+    for wrong in [&["nonsense"][..], &[]] {
         assert_eq!(release(wrong).await.status.code(), Some(2), "{wrong:?}");
     }
 }

@@ -1,0 +1,74 @@
+//! The YAML in the pages about deployment is what it says.
+
+use std::process::Command;
+
+use crate::cluster::cluster;
+use crate::examples::defaults_of_chart;
+use crate::yaml;
+
+/// The YAML blocks of a page that begin with this comment, without it.
+fn blocks(page: &str, first_line: &str) -> Vec<String> {
+    let text = yaml::read(page);
+    let blocks = text.split("\n```yaml\n").skip(1).map(|rest| rest.split("\n```").next().unwrap().to_owned() + "\n");
+    blocks.filter(|block| block.lines().next() == Some(first_line)).collect()
+}
+
+#[tokio::test]
+async fn the_overlay_on_the_page_can_be_built() {
+    let blocks = blocks("docs/installing.md", "# kustomization.yaml");
+    // A project of its own, which has only what the block points to.
+    let project = tempfile::tempdir().unwrap();
+    for file in yaml::files("deploy/kustomize") {
+        let copy = project.path().join(file.strip_prefix(yaml::project("")).unwrap());
+        std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        std::fs::copy(file, copy).unwrap();
+    }
+    let folder = project.path().join("overlay");
+    std::fs::create_dir_all(folder.join("defaults")).unwrap();
+    std::fs::write(folder.join("kustomization.yaml"), &blocks[0]).unwrap();
+    let defaults = yaml::project("deploy/gitops/platform/defaults/10-edge.yaml");
+    std::fs::copy(defaults, folder.join("defaults/10-edge.yaml")).unwrap();
+    let documents = yaml::parse(&cluster().await.run(&["kustomize", folder.to_str().unwrap()]).await.unwrap());
+    let files = yaml::find(&documents, "ConfigMap", "classkeeper-defaults");
+    assert!(files["data"].as_object().unwrap().keys().eq(["10-edge.yaml"]), "{files:#}");
+    yaml::find(&documents, "ClusterRole", "classkeeper-deletion");
+    yaml::only(&documents, "PrometheusRule");
+    assert_eq!(blocks.len(), 1);
+}
+
+#[tokio::test]
+async fn the_values_on_the_page_are_values() {
+    let blocks = blocks("docs/installing.md", "# values.yaml");
+    assert_eq!(blocks.len(), 1);
+    let data = defaults_of_chart("classkeeper", &yaml::parse(&blocks[0])[0]).await;
+    assert!(data["10-edge.yaml"].as_str().unwrap().contains("name: edge"), "{data:#}");
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    for page in ["docs/installing.md", "docs/upgrading.md", "docs/metrics-and-alerts.md", "README.md"] {
+        let text = yaml::read(page);
+        let links = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
+        for link in links.filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
+            let (file, anchor) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
+            let target = yaml::project(page).parent().unwrap().join(file);
+            assert!(target.exists(), "{page}: {link}");
+            let Some(anchor) = anchor else { continue };
+            let anchors = std::fs::read_to_string(target).unwrap();
+            let is_anchor = |line: &str| {
+                let heading = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+                heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect::<String>() == anchor
+            };
+            assert!(anchors.lines().any(|line| line.starts_with('#') && is_anchor(line)), "{page}: {link}");
+        }
+    }
+}
+
+/// The commands of the page on uninstalling that are ours exist.
+#[test]
+fn commands_on_the_pages_exist() {
+    for args in [&["release", "--all", "--namespace", "a", "--help"][..], &["check", "--deny-warnings", "--help"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_classkeeper")).args(args).output().unwrap();
+        assert!(output.status.success(), "{args:?}");
+    }
+}
