@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::program::Program;
-use crate::scenario::{Scenario, default, eventually, owned, with};
+use crate::scenario::{Scenario, default, eventually, owned, path_str, with};
 
 const CRD: &str = "gatewayclasses.gateway.networking.k8s.io";
 const RELEASES: [&str; 5] = ["v1.0.0", "v1.2.1", "v1.4.1", "v1.5.1", GATEWAY_API_VERSION];
@@ -145,6 +145,12 @@ async fn a_user_s_edit_outlives_the_version_it_was_made_in() {
     cluster.drop_crd_version(CRD, "v1beta1").await.unwrap();
 
     let next = |name: &str| with(labelled(name, "new"), "/spec/description", json!("second"));
+    let release = tempfile::tempdir().unwrap();
+    std::fs::write(release.path().join("00.json"), next(&theirs).to_string()).unwrap();
+    let manager = s.manager();
+    let diff = s.command(&["diff", path_str(release.path()), "--field-manager", &manager, "-o", "json"]).await;
+    let report: Value = serde_json::from_slice(&diff.stdout).unwrap();
+    assert_eq!(report["classes"][0]["outcome"], "Configured", "{report:#}");
     s.mount(&[next(&theirs), next(&ours)]);
     let new = |class: &Value| class["metadata"]["labels"]["team"] == "new";
     s.class_where(&ours, "follows the files", |class| new(class) && class["spec"]["description"] == "second").await;
