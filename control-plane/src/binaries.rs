@@ -96,13 +96,18 @@ pub struct Binaries {
 }
 
 impl Binaries {
+    /// As [`Binaries::find_or_build_for`], for whoever asks for no version.
+    pub fn find_or_build() -> Result<Self, Error> {
+        Self::find_or_build_for(None)
+    }
+
     /// The programs of the Kubernetes that is asked for, or else that `$CLASSKEEPER_KUBERNETES` names, from the user's
     /// cache. If neither does: those of `$KUBEBUILDER_ASSETS` if it's set, else of the newest Kubernetes in the cache.
     ///
     /// The cache is `${XDG_CACHE_HOME:-~/.cache}/classkeeper/control-plane/KEY`, where the key comes from go.mod and
     /// go.sum of the Kubernetes; what isn't there is built. Blocks, for some minutes if it builds, and then tells so on
     /// standard error. Nothing is ever downloaded but Go modules.
-    pub fn find_or_build(asked: Option<Kubernetes>) -> Result<Self, Error> {
+    pub fn find_or_build_for(asked: Option<Kubernetes>) -> Result<Self, Error> {
         let asked = match asked {
             Some(kubernetes) => Some(kubernetes),
             None => Kubernetes::from_env()?,

@@ -71,7 +71,7 @@ impl Processes {
 }
 
 impl ControlPlane {
-    /// Starts a control plane with the programs of [`Binaries::find_or_build`], and waits until it's ready and the CRDs
+    /// Starts a control plane with the programs of [`Binaries::find_or_build_for`], and waits until it's ready and the CRDs
     /// are served: 3 s, or some minutes where the programs have to be built first.
     pub async fn start(options: Options) -> Result<Self, Error> {
         Self::start_on(Ports::pick, options).await
@@ -79,7 +79,7 @@ impl ControlPlane {
 
     async fn start_on(mut pick: impl FnMut() -> io::Result<Ports>, options: Options) -> Result<Self, Error> {
         let kubernetes = options.kubernetes;
-        let binaries = tokio::task::spawn_blocking(move || Binaries::find_or_build(kubernetes)).await??;
+        let binaries = tokio::task::spawn_blocking(move || Binaries::find_or_build_for(kubernetes)).await??;
         let mut attempt = 1;
         let control_plane = loop {
             let control_plane = Self::launch(&binaries, pick().map_err(Error::Ports)?, &options)?;

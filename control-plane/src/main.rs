@@ -106,7 +106,7 @@ async fn up(options: Options, until_eof: bool) -> anyhow::Result<()> {
 }
 
 fn build(kubernetes: Option<Kubernetes>, kubectl: bool, helm: bool) -> anyhow::Result<()> {
-    let binaries = Binaries::find_or_build(kubernetes)?;
+    let binaries = Binaries::find_or_build_for(kubernetes)?;
     if kubectl {
         binaries.kubectl()?;
     }

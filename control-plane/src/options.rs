@@ -5,9 +5,9 @@ use crate::{crds::GATEWAY_API_VERSION, kubernetes::Kubernetes};
 /// How to start a control plane. The default has the Gateway API's CRDs and one user, the administrator.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The version of Kubernetes; `None` is for the environment to say, see [`Binaries::find_or_build`].
+    /// The version of Kubernetes; `None` is for the environment to say, see [`Binaries::find_or_build_for`].
     ///
-    /// [`Binaries::find_or_build`]: crate::Binaries::find_or_build
+    /// [`Binaries::find_or_build_for`]: crate::Binaries::find_or_build_for
     pub kubernetes: Option<Kubernetes>,
     /// The CRDs that are installed before it counts as started.
     pub crds: Crds,
