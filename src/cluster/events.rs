@@ -22,7 +22,8 @@ use crate::metrics::Metrics;
 
 /// Events that wait; what comes beyond is counted and dropped.
 const WAITING_AT_MOST: usize = 16 * 1024;
-/// The same thing about the same object within this time is one Event with a count (as client-go's series).
+/// The same thing about the same object, in the same words, within this time is one Event with a count (as client-go's
+/// series). The server takes no other words for an Event that is there.
 const SERIES: Duration = Duration::from_mins(6);
 /// Events that are remembered for that.
 const REMEMBERED_AT_MOST: usize = 1024;
@@ -124,7 +125,7 @@ pub enum Regarding {
 }
 
 /// An Event to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Told {
     /// What happened.
     pub what: Happening,
@@ -193,7 +194,7 @@ impl PublishEvents {
 
 /// The Events that were sent lately, to count up rather than to repeat.
 #[derive(Debug, Default)]
-struct Recent(HashMap<(Happening, Regarding), Series>);
+struct Recent(HashMap<Told, Series>);
 
 #[derive(Debug)]
 struct Series {
@@ -204,7 +205,7 @@ struct Series {
 
 impl Recent {
     fn get(&mut self, event: &Told, now: Instant) -> Option<&mut Series> {
-        let series = self.0.get_mut(&(event.what, event.regarding.clone()))?;
+        let series = self.0.get_mut(event)?;
         (now.duration_since(series.last) < SERIES).then_some(series)
     }
 
@@ -214,7 +215,7 @@ impl Recent {
         }
         // So many at once: each of them stands for itself then.
         if self.0.len() < REMEMBERED_AT_MOST {
-            self.0.insert((event.what, event.regarding.clone()), Series { name, count: 1, last: now });
+            self.0.insert(event.clone(), Series { name, count: 1, last: now });
         }
     }
 }
@@ -224,8 +225,7 @@ async fn send(client: &Client, instance: &str, event: &Told, recent: &mut Recent
     let collection = format!("/apis/events.k8s.io/v1/namespaces/{}/events", namespace(&event.regarding));
     if let Some(series) = recent.get(event, now) {
         let path = format!("{collection}/{}", percent_encode(&series.name));
-        // The note says what happened last.
-        let body = json!({"series": {"count": series.count + 1, "lastObservedTime": time}, "note": note(event)});
+        let body = json!({"series": {"count": series.count + 1, "lastObservedTime": time}});
         let content = Some(("application/merge-patch+json", body.to_string().into_bytes()));
         match call::<Value>(client, Method::PATCH, &path, content, "Event").await {
             // The server forgets Events after an hour, or earlier.
@@ -317,8 +317,9 @@ mod tests {
     fn the_same_soon_again_is_a_series_and_later_isn_t() {
         let (mut recent, now) = (Recent::default(), Instant::now());
         recent.insert(&told("a"), "a.1".to_owned(), now);
-        assert_eq!(recent.get(&told("b"), now + SERIES / 2).unwrap().name, "a.1");
-        assert!(recent.get(&told("b"), now + SERIES).is_none());
+        assert_eq!(recent.get(&told("a"), now + SERIES / 2).unwrap().name, "a.1");
+        assert!(recent.get(&told("a"), now + SERIES).is_none());
+        assert!(recent.get(&told("b"), now).is_none());
         let other = Told { what: Happening::Blocked, ..told("a") };
         assert!(recent.get(&other, now).is_none());
     }

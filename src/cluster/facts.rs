@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use http::Request;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::client::Body;
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Config, DefaultBackoff, Event};
@@ -17,7 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::api::{GROUP, ServedVersion};
+use super::api::{GROUP, ServedVersion, exchange};
 use super::crd::{CLASS_CRD, ClassCrd};
 use super::discovery::Discovery;
 use super::error::ApiError;
@@ -113,7 +115,7 @@ impl FollowFacts {
         let mut crd = read_first(&client, &mut discovery).await;
         publish(&state, &discovery, &crd);
 
-        let api = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(client);
+        let api = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(client.clone());
         let events = watcher::watcher(api, Config::default().any_semantic()).backoff(DefaultBackoff::default());
         let mut events = std::pin::pin!(events);
         let mut looks = Looks::default();
@@ -154,11 +156,9 @@ impl FollowFacts {
                     }
                     Some(Err(error)) => {
                         debug!(%error, "the watch on CRDs was interrupted");
-                        if let Some(verb) = refused_verb(&error).filter(|_| sight != Sight::Blind) {
-                            sight = Sight::Blind;
-                            crd = ClassCrd::Unknown;
-                            let missing = Permission::of_kind("apiextensions.k8s.io", "customresourcedefinitions");
-                            warn!(rule = %missing.to(&[verb]),
+                        if sight != Sight::Blind && let Some(refusal) = refusal(&client, &error).await {
+                            (sight, crd) = (Sight::Blind, ClassCrd::Unknown);
+                            warn!(error = refusal,
                                   "CRDs may not be watched; looking at the API's discovery now and then instead");
                             looks.restart(LOOKS);
                         }
@@ -233,6 +233,26 @@ fn publish(state: &watch::Sender<Option<ClusterState>>, discovery: &Discovery, c
 
 fn is_class_crd(object: &PartialObjectMeta<CustomResourceDefinition>) -> bool {
     object.metadata.name.as_deref() == Some(CLASS_CRD)
+}
+
+/// Why the watch on CRDs was refused, with the rule that is missing; `None` if it failed for another reason.
+async fn refusal(client: &Client, error: &watcher::Error) -> Option<String> {
+    let missing = Permission::of_kind("apiextensions.k8s.io", "customresourcedefinitions");
+    if let Some(verb) = refused_verb(error) {
+        return Some(format!("the rule that is missing: {}", missing.to(&[verb])));
+    }
+    // An error in answer to a watch on metadata has more than one line, of which kube reads each as an event. What it
+    // says is asked for once more, by a watch on nothing.
+    if !matches!(error, watcher::Error::WatchFailed(kube::Error::SerdeError(_))) {
+        return None;
+    }
+    let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions\
+                ?watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3Dnone";
+    let request = Request::builder().uri(path).body(Body::empty()).ok()?;
+    match exchange(client, request, "CustomResourceDefinition").await {
+        Err(refused @ ApiError::Refused { .. }) => Some(refused.to_string()),
+        Ok(_) | Err(_) => None,
+    }
 }
 
 /// The looks at discovery that are still to come.

@@ -255,7 +255,8 @@ async fn send(
 fn refusal(error: &watcher::Error) -> Option<u16> {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => Some(status.code),
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => Some(status.code),
         // A path that isn't served is answered by the text `404 page not found`, of which kube reads the first word.
         watcher::Error::WatchFailed(kube::Error::SerdeError(error)) if error.to_string().contains("integer `404`") => {
             Some(404)

@@ -71,10 +71,10 @@ impl Right {
         rule
     }
 
-    /// What an error says of it.
+    /// What an error says of it. Where it has to stand follows from where it was wanted.
     fn words(&self) -> String {
         let group = if self.group.is_empty() { "\"\"" } else { &self.group };
-        format!("apiGroups: [{group}], resources: [{}], verbs: [{}] in a {}", self.resource, self.verb, self.kind)
+        format!("apiGroups: [{group}], resources: [{}], verbs: [{}]", self.resource, self.verb)
     }
 
     /// Whether nothing can be kept without it.
