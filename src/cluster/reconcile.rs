@@ -5,6 +5,7 @@
 //! [`start`] says what is done about a name, [`finish`] what comes of it.
 
 mod finish;
+mod settling;
 mod start;
 mod withheld;
 
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::settling::Settling;
 use super::board::Board;
 use super::breaker::Breaker;
 use super::classes::{CacheState, Effect};
@@ -95,6 +97,7 @@ struct Loop {
     role: Role,
     need: watch::Sender<Need>,
     cluster: Option<ClusterState>,
+    settling: Settling,
     gateways: Gateways,
     /// The classes that our finalizer is on, as far as is known; if it is off one of them, somebody took it off.
     held: HashSet<Arc<str>>,
@@ -138,6 +141,7 @@ impl Controller {
             role: *role.borrow_and_update(),
             need,
             cluster: cluster.borrow_and_update().clone(),
+            settling: Settling::default(),
             gateways,
             held,
             queue,
@@ -292,6 +296,9 @@ impl Loop {
         let old = std::mem::replace(&mut self.cluster, new);
         // What was refused may be accepted by another CRD, and what holds a class mustn't hold up the CRD's deletion.
         if old.as_ref().map(|old| &old.crd) != self.cluster.as_ref().map(|new| &new.crd) {
+            if old.is_some() {
+                self.settling.restart(Instant::now());
+            }
             self.look_at_everything();
         }
     }

@@ -210,12 +210,21 @@ async fn a_unit_that_the_crd_doesn_t_know_is_reported_and_applied_once_it_does()
     plain["spec"].as_object_mut().unwrap().remove("description").unwrap();
     s.mount(&[labelled(&before, "new"), default(&after), plain]);
     s.class_where(&without, "is there", |class| !class.is_null()).await;
-    for name in [&before, &after] {
-        let class = program.class_is(name, "Failed").await;
-        let message = class["message"].as_str().unwrap();
-        assert!(message.contains("description"), "the server's words name the field: {message}");
-    }
+    let reported = async |program: &Program| {
+        for name in [&before, &after] {
+            let class = program.class_is(name, "Failed").await;
+            let message = class["message"].as_str().unwrap();
+            assert!(message.contains("description"), "the server's words name the field: {message}");
+        }
+    };
+    reported(&program).await;
+    assert!(program.stop("TERM").await.success());
+    // Right after the CRD's change it may be tried again; one that has not seen a change asks once.
+    let writes = s.proxy.writes().len();
+    let program = s.run().await;
+    reported(&program).await;
     s.stays_quiet().await;
+    assert_eq!(s.proxy.writes().len(), writes + 2);
 
     let start = Instant::now();
     cluster.edit_crd(CRD, |versions| *versions = schemas).await.unwrap();
