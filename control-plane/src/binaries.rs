@@ -6,17 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::cache::{self, Module, Recipe};
-
-/// The version of Kubernetes that is built; held equal to `go/kubernetes/go.mod` by a test.
-pub const KUBERNETES_VERSION: &str = "v1.37.2";
-
-/// The module whose tools are built.
-const MODULE: Module = Module {
-    go_mod: include_str!("../go/kubernetes/go.mod"),
-    go_sum: include_str!("../go/kubernetes/go.sum"),
-    hint: " (faster with internet access: setup-envtest, and KUBEBUILDER_ASSETS set to its folder)",
+use crate::{
+    cache::{self, Recipe},
+    kubernetes::{self, Kubernetes},
 };
+
+/// The version of Kubernetes that is built unless another is asked for; held equal to `go/kubernetes/go.mod` by a test.
+pub const KUBERNETES_VERSION: &str = "v1.37.2";
 
 /// What can go wrong on the way to the programs.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +25,9 @@ pub enum Error {
         /// The programs that aren't there.
         missing: String,
     },
+    /// `CLASSKEEPER_KUBERNETES` names a version that isn't built here.
+    #[error("could not take a version of Kubernetes from CLASSKEEPER_KUBERNETES")]
+    Kubernetes(#[from] kubernetes::Unknown),
     /// The programs could not be built.
     #[error(transparent)]
     Cache(#[from] cache::Error),
@@ -64,11 +63,11 @@ impl Program {
         }
     }
 
-    fn recipe(self) -> Recipe {
-        let mut version = KUBERNETES_VERSION.trim_start_matches('v').split('.');
+    fn recipe(self, kubernetes: Kubernetes) -> Recipe {
+        let mut version = kubernetes.version().trim_start_matches('v').split('.');
         let (major, minor) = (version.next().unwrap_or_default(), version.next().unwrap_or_default());
         // Without these, the server calls itself v0.0.0-master and clients that look at its version are misled.
-        let variables = [("gitVersion", KUBERNETES_VERSION), ("gitMajor", major), ("gitMinor", minor)]
+        let variables = [("gitVersion", kubernetes.version()), ("gitMajor", major), ("gitMinor", minor)]
             .map(|(name, value)| (format!("k8s.io/component-base/version.{name}"), value.to_owned()));
         Recipe { name: self.name(), package: self.package(), variables: variables.to_vec() }
     }
@@ -85,8 +84,8 @@ impl std::fmt::Display for Program {
 enum Origin {
     /// The user, by `KUBEBUILDER_ASSETS`: nothing is written there.
     Assets,
-    /// We, by Go.
-    Cache,
+    /// We, by Go, from the module of this Kubernetes.
+    Cache(Kubernetes),
 }
 
 /// A folder with etcd and kube-apiserver.
@@ -97,13 +96,24 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// The programs of `$KUBEBUILDER_ASSETS` if it's set, else those of the user's cache, built first if need be.
+    /// As [`Binaries::find_or_build_for`], for whoever asks for no version.
+    pub fn find_or_build() -> Result<Self, Error> {
+        Self::find_or_build_for(None)
+    }
+
+    /// The programs of the Kubernetes that is asked for, or else that `$CLASSKEEPER_KUBERNETES` names, from the user's
+    /// cache. If neither does: those of `$KUBEBUILDER_ASSETS` if it's set, else of the newest Kubernetes in the cache.
     ///
     /// The cache is `${XDG_CACHE_HOME:-~/.cache}/classkeeper/control-plane/KEY`, where the key comes from go.mod and
-    /// go.sum of `go/kubernetes`. Blocks, for some minutes if it builds, and then tells so on standard error. Nothing is
-    /// ever downloaded but Go modules.
-    pub fn find_or_build() -> Result<Self, Error> {
-        let binaries = Self::locate(env::var_os("KUBEBUILDER_ASSETS"), env::var_os("XDG_CACHE_HOME"), env::home_dir())?;
+    /// go.sum of the Kubernetes; what isn't there is built. Blocks, for some minutes if it builds, and then tells so on
+    /// standard error. Nothing is ever downloaded but Go modules.
+    pub fn find_or_build_for(asked: Option<Kubernetes>) -> Result<Self, Error> {
+        let asked = match asked {
+            Some(kubernetes) => Some(kubernetes),
+            None => Kubernetes::from_env()?,
+        };
+        let assets = env::var_os("KUBEBUILDER_ASSETS");
+        let binaries = Self::locate(asked, assets, env::var_os("XDG_CACHE_HOME"), env::home_dir())?;
         binaries.ensure(&[Program::Etcd, Program::KubeApiserver])?;
         Ok(binaries)
     }
@@ -136,11 +146,17 @@ impl Binaries {
         self.folder.join(program.name())
     }
 
-    fn locate(assets: Option<OsString>, cache: Option<OsString>, home: Option<PathBuf>) -> Result<Self, Error> {
-        if let Some(folder) = assets.filter(|folder| !folder.is_empty()) {
+    fn locate(
+        asked: Option<Kubernetes>,
+        assets: Option<OsString>,
+        cache: Option<OsString>,
+        home: Option<PathBuf>,
+    ) -> Result<Self, Error> {
+        if let Some(folder) = assets.filter(|folder| asked.is_none() && !folder.is_empty()) {
             return Ok(Self { folder: folder.into(), origin: Origin::Assets });
         }
-        Ok(Self { folder: MODULE.folder(cache, home)?, origin: Origin::Cache })
+        let kubernetes = asked.unwrap_or_default();
+        Ok(Self { folder: kubernetes.module().folder(cache, home)?, origin: Origin::Cache(kubernetes) })
     }
 
     fn missing(&self, programs: &[Program]) -> Vec<Program> {
@@ -157,9 +173,9 @@ impl Binaries {
                 folder: self.folder.clone(),
                 missing: missing.iter().map(|program| program.name()).collect::<Vec<_>>().join(" and no "),
             }),
-            Origin::Cache => {
-                let recipes = programs.iter().map(|program| program.recipe()).collect::<Vec<_>>();
-                Ok(MODULE.build(&self.folder, &recipes)?)
+            Origin::Cache(kubernetes) => {
+                let recipes = programs.iter().map(|program| program.recipe(kubernetes)).collect::<Vec<_>>();
+                Ok(kubernetes.module().build(&self.folder, &recipes)?)
             }
         }
     }
@@ -172,27 +188,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn go_mod_pins_the_version_that_is_reported() {
-        assert!(MODULE.go_mod.contains(&format!("\tk8s.io/kubernetes {KUBERNETES_VERSION} ")));
-        let staging = KUBERNETES_VERSION.replacen("v1.", "v0.", 1);
-        let replaced = MODULE.go_mod.lines().filter(|line| line.contains(" => ")).collect::<Vec<_>>();
-        assert!(replaced.len() > 20 && replaced.iter().all(|line| line.ends_with(&staging)), "{replaced:?}");
-    }
-
-    #[test]
     fn assets_come_before_the_cache() {
-        let folder = |assets: &str, cache: &str| {
-            Binaries::locate(Some(assets.into()), Some(cache.into()), Some("/home/me".into())).unwrap().folder
+        let folder = |asked: Option<Kubernetes>, assets: &str| {
+            Binaries::locate(asked, Some(assets.into()), Some("/cache".into()), Some("/home/me".into())).unwrap().folder
         };
-        assert_eq!(folder("/assets", "/cache"), Path::new("/assets"));
-        assert_eq!(folder("", "/cache").parent().unwrap(), Path::new("/cache/classkeeper/control-plane"));
+        assert_eq!(folder(None, "/assets"), Path::new("/assets"));
+        let newest = folder(None, "");
+        assert_eq!(newest.parent().unwrap(), Path::new("/cache/classkeeper/control-plane"));
+        // Who names a version gets that version.
+        assert_eq!(folder(Some(Kubernetes::Newest), "/assets"), newest);
+        let oldest = folder(Some(Kubernetes::Oldest), "/assets");
+        assert!(oldest.parent() == newest.parent() && oldest != newest);
     }
 
     #[test]
     fn incomplete_assets_are_named() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("etcd"), "").unwrap();
-        let binaries = Binaries::locate(Some(folder.path().into()), None, None).unwrap();
+        let binaries = Binaries::locate(None, Some(folder.path().into()), None, None).unwrap();
         let error = binaries.ensure(&[Program::Etcd, Program::KubeApiserver]).unwrap_err().to_string();
         assert_eq!(error, format!("KUBEBUILDER_ASSETS is {}, which has no kube-apiserver", folder.path().display()));
         fs::remove_file(folder.path().join("etcd")).unwrap();

@@ -13,6 +13,7 @@ use kube::{
     Api, Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::{
@@ -70,14 +71,15 @@ impl Processes {
 }
 
 impl ControlPlane {
-    /// Starts a control plane with the programs of [`Binaries::find_or_build`], and waits until it's ready and the CRDs
+    /// Starts a control plane with the programs of [`Binaries::find_or_build_for`], and waits until it's ready and the CRDs
     /// are served: 3 s, or some minutes where the programs have to be built first.
     pub async fn start(options: Options) -> Result<Self, Error> {
         Self::start_on(Ports::pick, options).await
     }
 
     async fn start_on(mut pick: impl FnMut() -> io::Result<Ports>, options: Options) -> Result<Self, Error> {
-        let binaries = tokio::task::spawn_blocking(Binaries::find_or_build).await??;
+        let kubernetes = options.kubernetes;
+        let binaries = tokio::task::spawn_blocking(move || Binaries::find_or_build_for(kubernetes)).await??;
         let mut attempt = 1;
         let control_plane = loop {
             let control_plane = Self::launch(&binaries, pick().map_err(Error::Ports)?, &options)?;
@@ -172,6 +174,18 @@ impl ControlPlane {
         let version = version.to_owned();
         let folder = tokio::task::spawn_blocking(move || crds::folder(&version)).await??;
         Ok(crds::install(&self.client().await?, &folder).await?)
+    }
+
+    /// Changes `spec.versions` of a CRD, and waits until each version is served, or isn't, as it says then.
+    ///
+    /// A change of a schema is in force a moment later, which can't be seen from outside.
+    pub async fn edit_crd(&self, name: &str, edit: impl FnOnce(&mut Vec<Value>)) -> Result<(), Error> {
+        Ok(crds::edit::versions(&self.client().await?, name, edit).await?)
+    }
+
+    /// Takes a version out of a CRD, and waits until it isn't served. Its objects must be stored in another.
+    pub async fn drop_crd_version(&self, name: &str, version: &str) -> Result<(), Error> {
+        Ok(crds::edit::drop_version(&self.client().await?, name, version).await?)
     }
 
     /// Deletes the Gateway API's CRDs with all their objects, and waits until they have gone.

@@ -1,4 +1,4 @@
-//! The Gateway API's CRDs: from its Go module, of any release, installed and removed.
+//! The Gateway API's CRDs: from its Go module, of any release, installed, edited and removed.
 
 use std::{
     fs, io,
@@ -15,6 +15,7 @@ use serde_json::{Value, from_str};
 
 use crate::go;
 
+pub(crate) mod edit;
 mod manifest;
 
 use manifest::Manifest;

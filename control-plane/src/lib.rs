@@ -11,7 +11,8 @@
 //!
 //! # Layout
 //!
-//! - [`binaries`]: where the programs are · [`cache`]: builds them from Go modules, once · [`helm`]: real Helm, likewise
+//! - [`binaries`]: where the programs are · [`kubernetes`]: which versions there are
+//! - [`cache`]: builds them from Go modules, once · [`helm`]: real Helm, likewise
 //! - `go`: runs Go · `watchdog`: a program that ends when its user ends, also by SIGKILL
 //! - [`Options`] · `credentials`: users, tokens, kubeconfig · `programs`: ports, files and command lines
 //! - [`ControlPlane`]: starts, waits until ready, stops
@@ -26,6 +27,7 @@ pub mod crds;
 mod credentials;
 mod go;
 pub mod helm;
+pub mod kubernetes;
 pub mod mount;
 mod options;
 mod programs;
@@ -36,5 +38,6 @@ pub use binaries::{Binaries, KUBERNETES_VERSION, Program};
 pub use control_plane::{ControlPlane, Error};
 pub use crds::GATEWAY_API_VERSION;
 pub use go::Error as GoError;
+pub use kubernetes::Kubernetes;
 pub use options::{Crds, Options, User};
 pub use shared::shared;

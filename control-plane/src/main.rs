@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use control_plane::{Binaries, ControlPlane, Crds, GATEWAY_API_VERSION, Options, helm};
+use control_plane::{Binaries, ControlPlane, Crds, GATEWAY_API_VERSION, Kubernetes, Options, helm};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::oneshot,
@@ -29,6 +29,9 @@ enum Command {
         /// Release of the Gateway API whose CRDs are installed, or "none"
         #[arg(long, value_name = "VERSION", default_value = GATEWAY_API_VERSION)]
         crds: String,
+        /// Version of Kubernetes, such as "1.34"; else CLASSKEEPER_KUBERNETES, KUBEBUILDER_ASSETS or the newest say it
+        #[arg(long, value_name = "VERSION")]
+        kubernetes: Option<Kubernetes>,
         /// Stop also at the end of standard input, for a caller that holds a pipe
         #[arg(long)]
         until_eof: bool,
@@ -38,6 +41,9 @@ enum Command {
     },
     /// Build the programs if they aren't there, and print the path of their folder
     Build {
+        /// Version of Kubernetes, as for `up`
+        #[arg(long, value_name = "VERSION")]
+        kubernetes: Option<Kubernetes>,
         /// Build kubectl too
         #[arg(long)]
         kubectl: bool,
@@ -50,11 +56,11 @@ enum Command {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
-        Command::Up { crds, until_eof, apiserver_args } => {
+        Command::Up { crds, kubernetes, until_eof, apiserver_args } => {
             let crds = if crds == "none" { Crds::None } else { Crds::Version(crds) };
-            up(Options { crds, apiserver_args, ..Options::default() }, until_eof).await
+            up(Options { kubernetes, crds, apiserver_args, ..Options::default() }, until_eof).await
         }
-        Command::Build { kubectl, helm } => build(kubectl, helm),
+        Command::Build { kubernetes, kubectl, helm } => build(kubernetes, kubectl, helm),
     }
 }
 
@@ -99,8 +105,8 @@ async fn up(options: Options, until_eof: bool) -> anyhow::Result<()> {
     Ok(control_plane.stop().await?)
 }
 
-fn build(kubectl: bool, helm: bool) -> anyhow::Result<()> {
-    let binaries = Binaries::find_or_build()?;
+fn build(kubernetes: Option<Kubernetes>, kubectl: bool, helm: bool) -> anyhow::Result<()> {
+    let binaries = Binaries::find_or_build_for(kubernetes)?;
     if kubectl {
         binaries.kubectl()?;
     }

@@ -1,10 +1,14 @@
 //! What a caller can choose about a control plane.
 
-use crate::crds::GATEWAY_API_VERSION;
+use crate::{crds::GATEWAY_API_VERSION, kubernetes::Kubernetes};
 
 /// How to start a control plane. The default has the Gateway API's CRDs and one user, the administrator.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
+    /// The version of Kubernetes; `None` is for the environment to say, see [`Binaries::find_or_build_for`].
+    ///
+    /// [`Binaries::find_or_build_for`]: crate::Binaries::find_or_build_for
+    pub kubernetes: Option<Kubernetes>,
     /// The CRDs that are installed before it counts as started.
     pub crds: Crds,
     /// More arguments for kube-apiserver. They stand after ours: the last of a flag that takes one value wins.

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the functions of a test are tests too")]
 
-use control_plane::{ControlPlane, Crds, Error, GATEWAY_API_VERSION, KUBERNETES_VERSION, Options, Program, User};
+use control_plane::{ControlPlane, Crds, Error, GATEWAY_API_VERSION, Kubernetes, Options, Program, User};
 use k8s_openapi::{
     api::core::v1::ConfigMap, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
@@ -11,7 +11,7 @@ use kube::{
     api::{DynamicObject, ListParams, PostParams},
     core::{ApiResource, GroupVersionKind},
 };
-use serde_json::{from_value, json};
+use serde_json::{Value, from_value, json};
 
 const CRD: &str = "gatewayclasses.gateway.networking.k8s.io";
 const RELEASE: &str = "gateway.networking.k8s.io/bundle-version";
@@ -60,12 +60,12 @@ async fn shared_serves_another_runtime() {
 async fn shared_has_the_pinned_versions() {
     let control_plane = control_plane::shared().await.unwrap();
     let client = control_plane.client().await.unwrap();
-    if std::env::var_os("KUBEBUILDER_ASSETS").is_none() {
+    let asked = Kubernetes::from_env().unwrap();
+    if asked.is_some() || std::env::var_os("KUBEBUILDER_ASSETS").is_none() {
         let version = client.apiserver_version().await.unwrap();
-        assert_eq!((version.git_version, version.major, version.minor), {
-            let mut numbers = KUBERNETES_VERSION[1..].split('.').map(str::to_owned);
-            (KUBERNETES_VERSION.to_owned(), numbers.next().unwrap(), numbers.next().unwrap())
-        });
+        let expected = asked.unwrap_or_default();
+        assert_eq!(version.git_version, expected.version());
+        assert_eq!(format!("v{}.{}", version.major, version.minor), expected.minor());
     }
     let crd = Api::<CustomResourceDefinition>::all(client).get(CRD).await.unwrap();
     assert_eq!(crd.annotations()[RELEASE], GATEWAY_API_VERSION);
@@ -105,6 +105,46 @@ async fn crds_come_and_go_and_can_be_of_an_older_release() {
         control_plane.remove_crds().await.unwrap();
         assert!(crds.list(&ListParams::default()).await.unwrap().items.is_empty());
     }
+    // One over the other, up and down again.
+    for release in ["v1.0.0", "v1.2.1", "v1.4.1", "v1.5.1", GATEWAY_API_VERSION, "v1.5.1", "v1.2.1", "v1.0.0"] {
+        control_plane.install_crds(release).await.unwrap();
+        classes.list(&ListParams::default()).await.unwrap();
+        assert_eq!(crds.get(CRD).await.unwrap().annotations()[RELEASE], release);
+    }
+    control_plane.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn versions_of_a_crd_are_served_or_not_or_dropped() {
+    let control_plane = ControlPlane::start(Options::default()).await.unwrap();
+    let client = control_plane.client().await.unwrap();
+    let served = async || {
+        let group = client.list_api_groups().await.unwrap().groups;
+        let group = group.into_iter().find(|group| group.name == "gateway.networking.k8s.io").unwrap();
+        let mut served = Vec::new();
+        for version in group.versions {
+            let list = client.list_api_group_resources(&version.group_version).await.unwrap();
+            if list.resources.iter().any(|resource| resource.name == "gatewayclasses") {
+                served.push(version.version);
+            }
+        }
+        served
+    };
+    let only = async |version: &str| {
+        let serve = |versions: &mut Vec<Value>| {
+            versions.iter_mut().for_each(|served| served["served"] = json!(served["name"] == version));
+        };
+        control_plane.edit_crd(CRD, serve).await.unwrap();
+    };
+    for version in ["v1beta1", "v1"] {
+        only(version).await;
+        // Discovery follows a moment later.
+        while served().await != [version] {}
+    }
+    control_plane.drop_crd_version(CRD, "v1beta1").await.unwrap();
+    let crd = Api::<CustomResourceDefinition>::all(client.clone()).get(CRD).await.unwrap();
+    assert_eq!(crd.spec.versions.len(), 1);
+    classes(client.clone()).list(&ListParams::default()).await.unwrap();
     control_plane.stop().await.unwrap();
 }
 

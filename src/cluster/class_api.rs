@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use http::Method;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIGroup, ListMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use kube::Client;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -170,12 +170,6 @@ impl Classes {
         }
         let content = Some(("application/json", options.to_string().into_bytes()));
         self.gated(self.call::<Value>(Method::DELETE, &self.path(Some(&live.name)), content)).await.map(|_| ())
-    }
-
-    /// The versions in which the cluster serves the group, as in an object's `apiVersion`.
-    pub async fn served_versions(&self) -> Result<Vec<String>, ApiError> {
-        let group: APIGroup = self.call(Method::GET, &format!("/apis/{GROUP}"), None).await?;
-        Ok(group.versions.into_iter().map(|served| served.group_version).collect())
     }
 
     async fn write(&self, name: &str, force: &str, content: (&'static str, Vec<u8>)) -> Result<Live, ApiError> {

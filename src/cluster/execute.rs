@@ -128,7 +128,9 @@ pub async fn pass(classes: &Classes, task: &Task, live: Option<Arc<Live>>) -> Pa
                     Err(error) => return progress.refused(&error),
                 }
             }
-            Err(ApiError::UnservedEntry { message }) => match rewrite_versions(classes, task.name()).await {
+            Err(ApiError::UnservedEntry { message }) => match rewrite_versions(classes, task.name(), &message).await {
+                // Nothing was stored, so asking again would be answered as before.
+                Ok(Some(_)) if classes.dry_run() == DryRun::Yes => return progress.rest(&plan),
                 Ok(Some(fresh)) => progress.look(Some(fresh)),
                 Ok(None) => return progress.fail(Reason::Invalid, message, Retry::Slowly),
                 Err(error) => return progress.refused(&error),
@@ -187,12 +189,13 @@ async fn take(classes: &Classes, name: &str, step: &Step, live: Option<&Live>) -
     }
 }
 
-/// Rewrites entries of versions that aren't served, whoever's they are; `None` if there was none.
-async fn rewrite_versions(classes: &Classes, name: &str) -> Result<Option<Live>, ApiError> {
+/// Rewrites the entries of a version that isn't served any more, whoever's they are; `None` if there was none.
+///
+/// Which version that is, only the refusal tells in time: discovery lags behind it.
+async fn rewrite_versions(classes: &Classes, name: &str, refusal: &str) -> Result<Option<Live>, ApiError> {
     let Some(raw) = classes.get_raw(name).await? else { return Ok(None) };
-    let served = classes.served_versions().await?;
     let mut entries = ManagedFields::of(&raw);
-    let is_served = |version: &str| served.iter().any(|served| served == version);
+    let is_served = |version: &str| !refusal.split_whitespace().any(|word| word == version);
     if !entries.rewrite_versions(classes.version().api_version(), is_served) {
         return Ok(None);
     }

@@ -5,6 +5,7 @@
 //! [`start`] says what is done about a name, [`finish`] what comes of it.
 
 mod finish;
+mod settling;
 mod start;
 
 use std::collections::HashSet;
@@ -19,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::settling::Settling;
 use super::board::Board;
 use super::breaker::Breaker;
 use super::classes::{CacheState, Effect};
@@ -97,6 +99,7 @@ struct Loop {
     cluster: Option<ClusterState>,
     /// Conditions of defaults, about the cluster as it is.
     round: Option<Round>,
+    settling: Settling,
     gateways: Gateways,
     /// The classes that our finalizer is on, as far as is known; if it is off one of them, somebody took it off.
     held: HashSet<Arc<str>>,
@@ -141,6 +144,7 @@ impl Controller {
             need,
             cluster: None,
             round: None,
+            settling: Settling::default(),
             gateways,
             held,
             queue,
@@ -297,6 +301,9 @@ impl Loop {
         let old = std::mem::replace(&mut self.cluster, new);
         // What was refused may be accepted by another CRD, and what holds a class mustn't hold up the CRD's deletion.
         if old.as_ref().map(|old| &old.crd) != self.cluster.as_ref().map(|new| &new.crd) {
+            if old.is_some() {
+                self.settling.restart(Instant::now());
+            }
             self.look_at_everything();
         }
         if old.as_ref().map(|old| &old.facts) != self.cluster.as_ref().map(|new| &new.facts) {

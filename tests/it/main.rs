@@ -23,4 +23,5 @@ mod proxy;
 mod reload;
 mod scenario;
 mod telling;
+mod versions;
 mod yields;

@@ -19,7 +19,6 @@ use crate::proxy::Proxy;
 const LIMIT: Duration = Duration::from_secs(20);
 /// How long what must not change is watched.
 const CALM: Duration = Duration::from_secs(2);
-const CLASSES: &str = "/apis/gateway.networking.k8s.io/v1/gatewayclasses";
 const GATEWAYS: &str = "/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways";
 
 /// Waits for the thing itself. The last reason why it isn't there yet is told if it never comes.
@@ -37,6 +36,8 @@ pub async fn eventually<T, E: Display, F: Future<Output = Result<T, E>>>(what: &
 /// A test's own piece of the cluster: class names begin with its prefix, and its field manager is its own.
 pub struct Scenario {
     prefix: &'static str,
+    /// The version in which users speak to the server.
+    pub version: &'static str,
     pub client: Client,
     pub proxy: Proxy,
     pub kubeconfig: PathBuf,
@@ -56,7 +57,7 @@ impl Scenario {
         let (proxy, kubeconfig) = proxy_in(folder.path(), "kubeconfig", client.clone()).await;
         let defaults = folder.path().join("defaults");
         std::fs::create_dir(&defaults).unwrap();
-        Self { prefix, client, proxy, kubeconfig, defaults, folder }
+        Self { prefix, version: "v1", client, proxy, kubeconfig, defaults, folder }
     }
 
     /// Another way to the API server, with records of its own, and its kubeconfig.
@@ -80,6 +81,11 @@ impl Scenario {
     /// This test's field manager.
     pub fn manager(&self) -> String {
         format!("classkeeper-{}", self.prefix)
+    }
+
+    /// The path of all classes.
+    fn classes(&self) -> String {
+        format!("/apis/gateway.networking.k8s.io/{}/gatewayclasses", self.version)
     }
 
     /// Makes these documents the content of the mount, one file each.
@@ -135,18 +141,18 @@ impl Scenario {
 
     /// The class on the server; null if there is none.
     pub async fn get(&self, name: &str) -> Value {
-        self.object(&format!("{CLASSES}/{name}")).await
+        self.object(&format!("{}/{name}", self.classes())).await
     }
 
     /// Somebody edits a class: a merge patch, as `kubectl edit` and `kubectl label` send.
     pub async fn edit(&self, name: &str, manager: &str, patch: &Value) -> Value {
-        let path = format!("{CLASSES}/{name}?fieldManager={manager}");
+        let path = format!("{}/{name}?fieldManager={manager}", self.classes());
         self.request(Method::PATCH, &path, "application/merge-patch+json", patch).await.unwrap()
     }
 
     /// Somebody sends a JSON patch to a class.
     pub async fn patch(&self, name: &str, manager: &str, operations: &Value) -> Value {
-        let path = format!("{CLASSES}/{name}?fieldManager={manager}");
+        let path = format!("{}/{name}?fieldManager={manager}", self.classes());
         self.request(Method::PATCH, &path, "application/json-patch+json", operations).await.unwrap()
     }
 
@@ -205,20 +211,22 @@ impl Scenario {
     /// Somebody applies a class, with force, and may be refused.
     pub async fn try_apply_as(&self, manager: &str, class: &Value) -> Result<Value, kube::Error> {
         let name = class["metadata"]["name"].as_str().unwrap();
-        let path = format!("{CLASSES}/{name}?fieldManager={manager}&force=true");
+        let path = format!("{}/{name}?fieldManager={manager}&force=true", self.classes());
         self.request(Method::PATCH, &path, "application/apply-patch+yaml", class).await
     }
 
     /// Somebody creates a class.
     pub async fn create_as(&self, manager: &str, class: &Value) -> Value {
-        let path = format!("{CLASSES}?fieldManager={manager}");
+        let path = format!("{}?fieldManager={manager}", self.classes());
         self.request(Method::POST, &path, "application/json", class).await.unwrap()
     }
 
     /// Somebody deletes a class.
     pub async fn delete(&self, name: &str) {
         let options = json!({"apiVersion": "v1", "kind": "DeleteOptions"});
-        self.request(Method::DELETE, &format!("{CLASSES}/{name}"), "application/json", &options).await.unwrap();
+        self.request(Method::DELETE, &format!("{}/{name}", self.classes()), "application/json", &options)
+            .await
+            .unwrap();
     }
 
     /// Somebody deletes an object.

@@ -33,7 +33,7 @@ impl Loop {
     /// Takes in what came of a class, whether or not anything was sent.
     pub(super) fn finish(&mut self, task: &Task, pass: &Pass) {
         let now = Instant::now();
-        self.queue.done(task.name(), pass.retry, now);
+        self.queue.done(task.name(), self.settling.retry(pass.retry, now), now);
         if let Task::Grip(name, grip) = task {
             self.finish_grip(name, *grip, pass);
             return;
