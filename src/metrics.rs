@@ -1,5 +1,9 @@
 //! The metrics of contract 4, and nothing that could grow: every label value comes from a closed set.
+//!
+//! What client-go and controller-runtime count too stands there under their names as well, in [`ecosystem`], so that
+//! dashboards that are there already show it.
 
+mod ecosystem;
 mod process;
 
 use std::sync::atomic::AtomicU64;
@@ -13,6 +17,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use self::ecosystem::Ecosystem;
+pub use self::ecosystem::ReconcileResult;
 use crate::engine::outcome::Outcome;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -54,11 +60,15 @@ pub struct Metrics {
     drift_repaired: Counter,
     requests: Family<ByVerbAndCode, Counter>,
     leader: Gauge,
+    events_dropped: Counter,
+    ecosystem: Ecosystem,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("classkeeper");
+        let mut all = Registry::default();
+        let ecosystem = Ecosystem::register(&mut all);
+        let registry = all.sub_registry_with_prefix("classkeeper");
         let metrics = Self {
             last_reload_successful: Gauge::default(),
             last_success: Gauge::default(),
@@ -71,6 +81,8 @@ impl Default for Metrics {
             drift_repaired: Counter::default(),
             requests: Family::default(),
             leader: Gauge::default(),
+            events_dropped: Counter::default(),
+            ecosystem,
             registry: Registry::default(),
         };
         registry.register(
@@ -103,13 +115,18 @@ impl Default for Metrics {
             metrics.requests.clone(),
         );
         registry.register("leader", "Whether this replica writes", metrics.leader.clone());
+        registry.register(
+            "events_dropped",
+            "Events that could not be sent, or not be kept until they could",
+            metrics.events_dropped.clone(),
+        );
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         let build = prometheus_client::metrics::info::Info::new(version);
         registry.register("build", "The program's version", build);
         for outcome in Outcome::ALL {
             let _ = metrics.classes.get_or_create(&ByOutcome { outcome: outcome.as_str() });
         }
-        Self { registry, ..metrics }
+        Self { registry: all, ..metrics }
     }
 }
 
@@ -139,8 +156,24 @@ impl Metrics {
     }
 
     /// Counts a request to the API server; without a code if no answer came.
-    pub fn count_request(&self, verb: &'static str, code: Option<u16>) {
+    pub fn count_request(&self, verb: &'static str, method: &'static str, code: Option<u16>) {
         self.requests.get_or_create(&ByVerbAndCode { verb, code: code.unwrap_or(0) }).inc();
+        self.ecosystem.count_request(method, code);
+    }
+
+    /// Notes which API server requests go to, as `host:port`. Before it is known, no request is counted by it.
+    pub fn set_host(&self, host: &str) {
+        self.ecosystem.set_host(host);
+    }
+
+    /// Counts an Event that was dropped.
+    pub fn count_dropped_event(&self) {
+        self.events_dropped.inc();
+    }
+
+    /// The metrics by the ecosystem's names.
+    pub(crate) fn ecosystem(&self) -> &Ecosystem {
+        &self.ecosystem
     }
 
     /// Notes that a class's outcome changed; `None` is a class that wasn't or isn't counted.
@@ -161,6 +194,7 @@ impl Metrics {
     /// Notes whether this replica writes.
     pub fn set_leader(&self, leader: bool) {
         self.leader.set(i64::from(leader));
+        self.ecosystem.set_leader(leader);
     }
 
     /// All metrics, in the OpenMetrics text format, the process's own included.

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::board::Board;
+use crate::cluster::leader::Role;
 use crate::files::follow::Configuration;
 use crate::metrics::Metrics;
 
@@ -23,6 +24,8 @@ pub struct Pages {
     pub board: Arc<Board>,
     /// What is in force, and how the last load ended.
     pub configuration: watch::Receiver<Configuration>,
+    /// Whether this replica writes.
+    pub role: watch::Receiver<Role>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }

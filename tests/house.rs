@@ -61,6 +61,23 @@ fn no_test_is_left_out() {
     assert!(found.is_empty(), "these tests don't run:\n{}", found.join("\n"));
 }
 
+/// All tests of a binary share a cluster: each has names of its own.
+#[test]
+fn no_two_tests_have_the_same_prefix() {
+    let mut known = std::collections::BTreeMap::new();
+    let mut found = Vec::new();
+    for file in sources("tests/it") {
+        for rest in read(&file).split("Scenario::new(\"").skip(1) {
+            let prefix = rest.split('"').next().unwrap().to_owned();
+            if let Some(first) = known.insert(prefix.clone(), file.clone()) {
+                found.push(format!("{prefix}: {} and {}", first.display(), file.display()));
+            }
+        }
+    }
+    assert!(known.len() > 20, "only {} prefixes were found", known.len());
+    assert!(found.is_empty(), "these prefixes are taken twice: {found:?}");
+}
+
 #[test]
 fn paths_are_found_however_they_are_written() {
     let named = |text: &str| {

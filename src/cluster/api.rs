@@ -1,4 +1,4 @@
-//! The API server: which versions it serves, and one call with its deadline.
+//! The API server: one call with its deadline.
 //!
 //! Requests are sent and answers read here rather than by `kube::Api`, whose default client retries on its own for
 //! minutes, has no read timeout, and drops the Retry-After header.
@@ -6,16 +6,16 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use http::{Method, Request, header};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header, response};
 use http_body_util::{BodyExt, Limited};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIGroup;
 use kube::Client;
 use kube::client::Body;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::error::ApiError;
+use super::permission::missing_rule;
 
 /// How long one call may take (contract 2.4).
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -27,7 +27,7 @@ const LARGEST_ANSWER: usize = 512 << 20;
 pub const GROUP: &str = "gateway.networking.k8s.io";
 
 /// A version of the Gateway API in which the cluster serves GatewayClasses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ServedVersion {
     /// `v1`, storage version since Gateway API v1.1.
     V1,
@@ -58,41 +58,26 @@ impl ServedVersion {
 /// A request's media type and body, if it has one.
 pub(crate) type Content = Option<(&'static str, Vec<u8>)>;
 
-#[derive(Deserialize)]
-struct ResourceList {
-    resources: Vec<Resource>,
+/// In which form an answer is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accept {
+    /// The objects.
+    Json,
+    /// Their metadata alone.
+    Metadata,
 }
 
-#[derive(Deserialize)]
-struct Resource {
-    name: String,
-}
-
-/// The preferred version in which the cluster serves GatewayClasses; `None` if it doesn't.
-pub async fn discover(client: &Client) -> Result<Option<ServedVersion>, ApiError> {
-    let path = format!("/apis/{GROUP}");
-    let group: APIGroup = match call(client, Method::GET, &path, None, GROUP).await {
-        Ok(group) => group,
-        Err(ApiError::KindMissing { .. }) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    for version in [ServedVersion::V1, ServedVersion::V1Beta1] {
-        // The group may be there for other kinds alone.
-        if group.versions.iter().any(|served| served.version == version.version()) {
-            match call::<ResourceList>(client, Method::GET, &format!("{path}/{}", version.version()), None, GROUP).await
-            {
-                Ok(list) if list.resources.iter().any(|resource| resource.name == "gatewayclasses") => {
-                    return Ok(Some(version));
-                }
-                Ok(_) | Err(ApiError::KindMissing { .. }) => {}
-                Err(error) => return Err(error),
-            }
+impl Accept {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Metadata => "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
         }
     }
-    Ok(None)
 }
 
-/// Sends one request and reads its answer, all within the deadline.
+/// Sends one request and reads its answer, all within the deadline. `missing` is what the server lacks if it knows no
+/// such path.
 pub(crate) async fn call<T: DeserializeOwned>(
     client: &Client,
     method: Method,
@@ -100,13 +85,35 @@ pub(crate) async fn call<T: DeserializeOwned>(
     content: Content,
     missing: &str,
 ) -> Result<T, ApiError> {
-    let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
+    let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, Accept::Json.as_str());
     let mut body = Vec::new();
     if let Some((media_type, content)) = content {
         request = request.header(header::CONTENT_TYPE, media_type);
         body = content;
     }
     let request = request.body(Body::from(body)).map_err(|error| ApiError::unavailable(&error))?;
+    read_json(&exchange(client, request, missing).await?.1)
+}
+
+/// Sends one request without a body and reads its answer in this form, all within the deadline.
+pub(super) async fn call_accepting<T: DeserializeOwned>(
+    client: &Client,
+    method: Method,
+    path: &str,
+    accept: Accept,
+) -> Result<T, ApiError> {
+    let request = Request::builder().method(method).uri(path).header(header::ACCEPT, accept.as_str());
+    let request = request.body(Body::empty()).map_err(|error| ApiError::unavailable(&error))?;
+    read_json(&exchange(client, request, path).await?.1)
+}
+
+/// Sends one request; the head and the body of an answer that is a success or "not modified".
+pub(super) async fn exchange(
+    client: &Client,
+    request: Request<Body>,
+    missing: &str,
+) -> Result<(response::Parts, Bytes), ApiError> {
+    let (method, path) = (request.method().clone(), request.uri().to_string());
     let answer = timeout(DEADLINE, async {
         let response = client.send(request).await.map_err(|error| ApiError::unavailable(&error))?;
         let (head, body) = response.into_parts();
@@ -119,15 +126,21 @@ pub(crate) async fn call<T: DeserializeOwned>(
         message: format!("no answer from the API server within {seconds} s"),
         retry_after: None,
     })??;
-    if head.status.is_success() {
-        return serde_json::from_slice(&body).map_err(|error| ApiError::Unavailable {
-            message: format!("the API server's answer can't be read: {error}"),
-            retry_after: None,
-        });
+    if head.status.is_success() || head.status == StatusCode::NOT_MODIFIED {
+        return Ok((head, body));
     }
     let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER));
-    Err(ApiError::from_answer(head.status, retry_after, &body, missing))
+    let error = ApiError::from_answer(head.status, retry_after, &body, missing);
+    Err(error.name_missing_rule(|answer| missing_rule(&method, &path, answer)))
+}
+
+/// Reads the body of a success.
+pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| ApiError::Unavailable {
+        message: format!("the API server's answer can't be read: {error}"),
+        retry_after: None,
+    })
 }
 
 /// Escapes what isn't unreserved (RFC 3986) in a path segment or a query's value.

@@ -11,6 +11,7 @@ use super::execute::{Pass, Task};
 use crate::engine::defaults::Defaults;
 use crate::engine::live::{FieldManager, Live};
 use crate::engine::outcome::{ClassReport, LastChange, Outcome, Reason, Report};
+use crate::engine::unit::Unit;
 use crate::metrics::Metrics;
 
 /// What is known of each class, and what came of it.
@@ -38,7 +39,7 @@ struct Verdict {
     outcome: Outcome,
     reason: Option<Reason>,
     message: Option<String>,
-    yielded: usize,
+    yielded: Box<[Unit]>,
     last_change: Option<LastChange>,
 }
 
@@ -49,6 +50,17 @@ pub enum Cause {
     Default,
     /// The class had been as wanted, until somebody changed or deleted it.
     Drift,
+}
+
+/// What of a pass is news.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// Why the pass changed the class, if it did.
+    pub changed: Option<Cause>,
+    /// Whether the class was reported otherwise before.
+    pub is_new: bool,
+    /// The units that other owners keep and that weren't theirs before.
+    pub yielded: Vec<Unit>,
 }
 
 impl State {
@@ -78,8 +90,8 @@ impl Board {
         self.lock().cache.state()
     }
 
-    /// Notes what came of a pass; says why it changed the class, if it did.
-    pub fn settle(&self, task: &Task, pass: &Pass) -> Option<Cause> {
+    /// Notes what came of a pass; says what of it is news.
+    pub fn settle(&self, task: &Task, pass: &Pass) -> News {
         let mut state = self.lock();
         if let Some(live) = &pass.live {
             state.cache.answer(live.clone());
@@ -98,8 +110,17 @@ impl Board {
             outcome: pass.at_rest,
             reason: pass.reason,
             message: pass.message.clone(),
-            yielded: pass.yielded,
+            yielded: pass.yielded.clone(),
             last_change,
+        };
+        let is_new = before.is_none_or(|before| before.outcome != pass.at_rest || before.reason != pass.reason);
+        let known = before.map(|before| &before.yielded);
+        // What was yielded before the start is no news, unless the class was written for the first time just now.
+        let is_known = |unit: &Unit| known.map_or(!changed, |known| known.contains(unit));
+        let news = News {
+            changed: changed.then_some(cause),
+            is_new,
+            yielded: pass.yielded.iter().filter(|&unit| !is_known(unit)).cloned().collect(),
         };
         let has_left = matches!(task, Task::Leave(_)) && pass.at_rest == Outcome::Unchanged;
         let before = if has_left {
@@ -108,8 +129,8 @@ impl Board {
             state.verdicts.insert(task.name().clone(), verdict)
         };
         drop(state);
-        self.count(before.as_ref(), (!has_left).then_some((pass.at_rest, pass.yielded)));
-        changed.then_some(cause)
+        self.count(before.as_ref(), (!has_left).then_some((pass.at_rest, pass.yielded.len())));
+        news
     }
 
     /// Drops what came of a class that is none of ours any more.
@@ -121,7 +142,7 @@ impl Board {
     fn count(&self, before: Option<&Verdict>, now: Option<(Outcome, usize)>) {
         let count = |count: Option<usize>| i64::try_from(count.unwrap_or(0)).unwrap_or(i64::MAX);
         self.metrics.move_class(before.map(|before| before.outcome), now.map(|(outcome, _)| outcome));
-        let yielded = count(now.map(|(_, yielded)| yielded)) - count(before.map(|before| before.yielded));
+        let yielded = count(now.map(|(_, yielded)| yielded)) - count(before.map(|before| before.yielded.len()));
         self.metrics.add_yielded(yielded);
     }
 
@@ -140,7 +161,7 @@ impl Board {
         let Verdict { task, outcome, reason, message, last_change, yielded: _ } = verdict;
         let source = match &task {
             Task::Keep(default) => Some(default.origin.to_string()),
-            Task::Leave(_) | Task::Release(_) => None,
+            Task::Leave(_) | Task::Release(_) | Task::Grip(..) => None,
         };
         ClassReport {
             name: task.name().clone(),

@@ -83,7 +83,7 @@ mod tests {
     fn intent(description: &str) -> Arc<DefaultClass> {
         let units: Units = [(Unit::Description, description.into())].into_iter().collect();
         let origin = Origin { file: "a.yaml".into(), line: 1 };
-        Arc::new(DefaultClass { name: "a".into(), units, policy: Policy::default(), origin })
+        Arc::new(DefaultClass { name: "a".into(), units, policy: Policy::default(), when: None, origin })
     }
 
     fn seconds(seconds: u64) -> Duration {

@@ -1,15 +1,19 @@
 //! The calls that a class needs: read, list, apply, patch, delete; and who uses it. All under one field manager.
 
+use std::time::Instant;
+
 use http::Method;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIGroup, ListMeta, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIGroup, ListMeta};
 use kube::Client;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::api::{Content, GROUP, ServedVersion, call, percent_encode};
+use super::api::{Content, DEADLINE, GROUP, ServedVersion, call, percent_encode};
 use super::class::Class;
 use super::error::ApiError;
+use super::gate::Gate;
+use super::watch_gateways::GatewayObject;
 use crate::engine::intent::Intent;
 use crate::engine::live::{FieldManager, Live};
 use crate::engine::plan::Force;
@@ -40,6 +44,7 @@ pub struct Classes {
     version: ServedVersion,
     manager: FieldManager,
     dry_run: DryRun,
+    gate: Gate,
 }
 
 #[derive(Deserialize)]
@@ -48,23 +53,17 @@ struct List<T> {
     items: Vec<T>,
 }
 
-#[derive(Deserialize)]
-struct Gateway {
-    metadata: ObjectMeta,
-    spec: GatewaySpec,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct GatewaySpec {
-    gateway_class_name: String,
-}
-
 impl Classes {
     /// GatewayClasses in a version that the cluster serves.
     #[must_use]
     pub fn new(client: Client, version: ServedVersion, manager: FieldManager, dry_run: DryRun) -> Self {
-        Self { client, version, manager, dry_run }
+        Self { client, version, manager, dry_run, gate: Gate::Open }
+    }
+
+    /// The same, but nothing is written that this gate doesn't let pass.
+    #[must_use]
+    pub fn behind(self, gate: Gate) -> Self {
+        Self { gate, ..self }
     }
 
     /// The field manager.
@@ -122,15 +121,14 @@ impl Classes {
         let collection = format!("/apis/{GROUP}/{}/gateways", self.version.version());
         let mut next = String::new();
         loop {
-            let list: List<Gateway> = match self.page(&collection, &next).await {
+            let list: List<GatewayObject> = match self.page(&collection, &next).await {
                 // A cluster without the kind has no Gateway.
                 Err(ApiError::KindMissing { .. }) => return Ok(None),
                 list => list?,
             };
-            let user = list.items.iter().find(|gateway| gateway.spec.gateway_class_name == class);
-            if let Some(Gateway { metadata, .. }) = user {
-                let part = |part: &Option<String>| part.clone().unwrap_or_default();
-                return Ok(Some(format!("{}/{}", part(&metadata.namespace), part(&metadata.name))));
+            let user = list.items.into_iter().map(GatewayObject::reduce).find(|gateway| *gateway.class == *class);
+            if let Some(gateway) = user {
+                return Ok(Some(gateway.name.into()));
             }
             next = list.metadata.continue_.unwrap_or_default();
             if next.is_empty() {
@@ -171,7 +169,7 @@ impl Classes {
             options["dryRun"] = json!(["All"]);
         }
         let content = Some(("application/json", options.to_string().into_bytes()));
-        self.call::<Value>(Method::DELETE, &self.path(Some(&live.name)), content).await.map(|_| ())
+        self.gated(self.call::<Value>(Method::DELETE, &self.path(Some(&live.name)), content)).await.map(|_| ())
     }
 
     /// The versions in which the cluster serves the group, as in an object's `apiVersion`.
@@ -183,7 +181,13 @@ impl Classes {
     async fn write(&self, name: &str, force: &str, content: (&'static str, Vec<u8>)) -> Result<Live, ApiError> {
         let manager = percent_encode(self.manager.as_str());
         let path = format!("{}?fieldManager={manager}{force}{}", self.path(Some(name)), self.dry_run.query());
-        self.call::<Class>(Method::PATCH, &path, Some(content)).await?.into_live()
+        self.gated(self.call::<Class>(Method::PATCH, &path, Some(content))).await?.into_live()
+    }
+
+    /// Sends a write, if it may be sent now, and gives it no more time than it has.
+    async fn gated<T>(&self, write: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+        let left = self.gate.time_left(Instant::now()).ok_or(ApiError::NotLeader)?;
+        tokio::time::timeout(left.min(DEADLINE), write).await.unwrap_or(Err(ApiError::NotLeader))
     }
 
     async fn page<T: DeserializeOwned>(&self, collection: &str, next: &str) -> Result<List<T>, ApiError> {

@@ -11,14 +11,56 @@ use super::api::DEADLINE;
 use super::requests::CountRequests;
 use crate::metrics::Metrics;
 
+/// Where a Pod finds the namespace of its ServiceAccount.
+const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+/// The Pod that this is, as the downward API tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pod {
+    /// `POD_NAMESPACE`, else that of the ServiceAccount.
+    pub namespace: String,
+    /// `POD_NAME`.
+    pub name: String,
+    /// `POD_UID`, by which `kubectl describe` finds the Pod's Events.
+    pub uid: String,
+}
+
+impl Pod {
+    /// The Pod that this is; `None` if it isn't one, or doesn't know its name and uid.
+    #[must_use]
+    pub fn own() -> Option<Self> {
+        let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+        Some(Self { namespace: pod_namespace()?, name: variable("POD_NAME")?, uid: variable("POD_UID")? })
+    }
+}
+
+/// Whether this runs in a Pod.
+#[must_use]
+pub fn in_pod() -> bool {
+    pod_namespace().is_some()
+}
+
 /// The namespace of the Pod that this is, else `default`.
 #[must_use]
 pub fn own_namespace() -> String {
-    let text = std::fs::read_to_string("/var/run/secrets/kubernetes.io/serviceaccount/namespace").unwrap_or_default();
-    match text.trim() {
-        "" => "default".to_owned(),
-        namespace => namespace.to_owned(),
-    }
+    pod_namespace().unwrap_or_else(|| "default".to_owned())
+}
+
+fn pod_namespace() -> Option<String> {
+    let told = std::env::var("POD_NAMESPACE").ok();
+    let namespace = told.or_else(|| std::fs::read_to_string(NAMESPACE_FILE).ok())?.trim().to_owned();
+    (!namespace.is_empty()).then_some(namespace)
+}
+
+/// A name for this process that no other replica has, also not its predecessor in the same Pod.
+#[must_use]
+pub fn own_identity() -> String {
+    use std::hash::{BuildHasher, RandomState};
+
+    let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+    let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
+    let name = variable("POD_NAME").or_else(host).unwrap_or_else(|| "classkeeper".to_owned());
+    format!("{name}_{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
 /// A cluster that can't be connected to.
@@ -71,6 +113,9 @@ pub async fn connect(
         }
         None => Config::infer().await.map_err(|source| ConnectError::Infer { source })?,
     };
+    if let Some(host) = config.cluster_url.authority() {
+        metrics.set_host(host.as_str());
+    }
     config.default_retry = false;
     config.connect_timeout = Some(DEADLINE);
     config.write_timeout = Some(DEADLINE);

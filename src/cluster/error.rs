@@ -49,6 +49,9 @@ pub enum ApiError {
         /// The kind and its version.
         kind: String,
     },
+    /// It wasn't sent: another replica writes, or may do so by now.
+    #[error("another replica is the leader")]
+    NotLeader,
     /// The server couldn't be reached, was too slow, or failed. Trying again may help.
     #[error("{message}")]
     Unavailable {
@@ -68,7 +71,25 @@ impl ApiError {
             Self::Refused { reason, .. } => *reason,
             Self::UnservedEntry { .. } => Reason::Invalid,
             Self::KindMissing { .. } => Reason::CrdMissing,
-            Self::Unavailable { .. } => Reason::Unavailable,
+            Self::Unavailable { .. } | Self::NotLeader => Reason::Unavailable,
+        }
+    }
+
+    /// Adds the rule that a refused user lacks, told from the server's words.
+    pub(super) fn name_missing_rule(self, rule: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            Self::Refused { reason: Reason::Forbidden, mut message } => {
+                message += &rule(&message);
+                Self::Refused { reason: Reason::Forbidden, message }
+            }
+            Self::Refused { .. }
+            | Self::FieldConflict { .. }
+            | Self::Stale { .. }
+            | Self::UnservedEntry { .. }
+            | Self::NotFound { .. }
+            | Self::KindMissing { .. }
+            | Self::NotLeader
+            | Self::Unavailable { .. } => self,
         }
     }
 

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use super::class_api::{Classes, DryRun};
 use super::error::ApiError;
-use super::rewrite::rewrite;
+use super::rewrite::{finalizer, rewrite};
 use crate::engine::defaults::DefaultClass;
 use crate::engine::live::{FieldManager, Live};
 use crate::engine::managed_fields::ManagedFields;
 use crate::engine::outcome::{ClassReport, Outcome, Reason};
 use crate::engine::plan::{Force, Plan, Step};
+use crate::engine::protection::{Grip, is_held_by};
+use crate::engine::unit::Unit;
 
 /// Steps that a pass may take before it gives way to others. A plan needs two or three.
 const MOST_STEPS: usize = 8;
@@ -25,6 +27,8 @@ pub enum Task {
     Leave(Arc<str>),
     /// Give up what is ours of a class, whatever its policy was.
     Release(Arc<str>),
+    /// Put our finalizer on a class, or take it off.
+    Grip(Arc<str>, Grip),
 }
 
 impl Task {
@@ -33,7 +37,7 @@ impl Task {
     pub fn name(&self) -> &Arc<str> {
         match self {
             Self::Keep(default) => &default.name,
-            Self::Leave(name) | Self::Release(name) => name,
+            Self::Leave(name) | Self::Release(name) | Self::Grip(name, _) => name,
         }
     }
 
@@ -44,7 +48,8 @@ impl Task {
             (Self::Keep(default), live) => Plan::new(default, live, manager),
             (Self::Leave(_), Some(live)) => Plan::leave(live, manager),
             (Self::Release(_), Some(live)) => Plan::release(live, manager),
-            (Self::Leave(_) | Self::Release(_), None) => Plan::gone(),
+            (Self::Grip(_, grip), Some(live)) => Plan::grip(live, *grip),
+            (Self::Leave(_) | Self::Release(_) | Self::Grip(..), None) => Plan::gone(),
         }
     }
 }
@@ -64,8 +69,8 @@ pub struct Pass {
     pub found: Option<Arc<Live>>,
     /// The class as the server last answered it; `None` if it isn't there.
     pub live: Option<Arc<Live>>,
-    /// How many units other owners keep.
-    pub yielded: usize,
+    /// The units that other owners keep.
+    pub yielded: Box<[Unit]>,
     /// How long the pass took, if it sent a write.
     pub writing: Option<Duration>,
     /// When to try again without a new reason.
@@ -164,11 +169,21 @@ async fn take(classes: &Classes, name: &str, step: &Step, live: Option<&Live>) -
             if let Some(gateway) = classes.used_by(name).await? {
                 return Ok(Taken::InUse(gateway));
             }
-            classes.delete(live).await?;
+            // Nobody uses it, so nothing is to be held; and who would let go of it once its default is gone?
+            let freed = match classes.dry_run() {
+                DryRun::No if is_held_by(live, classes.manager()) => {
+                    Some(classes.patch(name, finalizer(live, Grip::LetGo)).await?)
+                }
+                DryRun::No | DryRun::Yes => None,
+            };
+            classes.delete(freed.as_ref().unwrap_or(live)).await?;
             // Somebody's finalizer may hold it.
             Ok(classes.get(name).await?.map_or(Taken::Gone, Taken::Answered))
         }
-        (Step::Rest, _) | (Step::Rewrite(_) | Step::Replace | Step::Delete, None) => Ok(Taken::Outdated(None)),
+        (Step::Grip(grip), Some(live)) => classes.patch(name, finalizer(live, *grip)).await.map(Taken::Answered),
+        (Step::Rest, _) | (Step::Rewrite(_) | Step::Replace | Step::Delete | Step::Grip(_), None) => {
+            Ok(Taken::Outdated(None))
+        }
     }
 }
 
@@ -223,6 +238,9 @@ impl Progress {
     }
 
     fn refused(self, error: &ApiError) -> Pass {
+        if *error == ApiError::NotLeader {
+            return self.leave_to_the_leader();
+        }
         if let ApiError::KindMissing { .. } | ApiError::Refused { reason: Reason::CrdTerminating, .. } = error {
             // The watch tells when the kind is there again.
             let pass = self.block(error.reason(), error.to_string());
@@ -231,9 +249,19 @@ impl Progress {
         let retry = match error {
             ApiError::FieldConflict { .. } | ApiError::Stale { .. } | ApiError::NotFound { .. } => Retry::Soon(None),
             ApiError::Unavailable { retry_after, .. } => Retry::Soon(*retry_after),
-            ApiError::Refused { .. } | ApiError::UnservedEntry { .. } | ApiError::KindMissing { .. } => Retry::Slowly,
+            ApiError::Refused { .. }
+            | ApiError::UnservedEntry { .. }
+            | ApiError::KindMissing { .. }
+            | ApiError::NotLeader => Retry::Slowly,
         };
         self.fail(error.reason(), error.to_string(), retry)
+    }
+
+    /// Nothing to be done here; if this replica becomes the leader, it looks at everything.
+    fn leave_to_the_leader(self) -> Pass {
+        let message = "another replica is the leader".to_owned();
+        let pass = self.fail(Reason::Unavailable, message, Retry::Never);
+        Pass { outcome: Outcome::Skipped, at_rest: Outcome::Skipped, reason: None, writing: None, ..pass }
     }
 
     fn not_applied(self) -> Pass {
@@ -253,7 +281,7 @@ impl Progress {
             at_rest: Outcome::Failed,
             reason: Some(reason),
             message: Some(message),
-            yielded: 0,
+            yielded: Box::default(),
             found: self.found,
             live: self.live,
             writing: self.started.map(|started| started.elapsed()),
@@ -269,7 +297,7 @@ impl Pass {
         let found = self.found.as_deref();
         let source = match task {
             Task::Keep(default) => Some(default.origin.to_string()),
-            Task::Leave(_) | Task::Release(_) => None,
+            Task::Leave(_) | Task::Release(_) | Task::Grip(..) => None,
         };
         ClassReport {
             name: task.name().clone(),

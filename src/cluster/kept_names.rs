@@ -69,7 +69,10 @@ impl KeptNames {
 /// A digest of all that a default says, but not of where it says so.
 fn digest(default: &DefaultClass) -> String {
     let units: Vec<_> = default.units.iter().map(|(unit, value)| (unit.to_string(), value)).collect();
-    let hash = Sha256::digest(json!([units, format!("{:?}", default.policy)]).to_string());
+    let mut parts = vec![json!(units), json!(format!("{:?}", default.policy))];
+    // Only then: the digests of defaults without a condition are kept in clusters already.
+    parts.extend(default.when.as_ref().map(|when| json!(when.text())));
+    let hash = Sha256::digest(json!(parts).to_string());
     let mut start = [0; 8];
     start.copy_from_slice(&hash[..8]);
     format!("{:016x}", u64::from_be_bytes(start))
@@ -124,12 +127,14 @@ mod tests {
     use crate::engine::defaults::Origin;
     use crate::engine::policy::Policy;
     use crate::engine::unit::Unit;
+    use crate::engine::when::When;
 
     fn default(description: &str, on_delete: OnDelete) -> DefaultClass {
         DefaultClass {
             name: "a".into(),
             units: [(Unit::Description, description.into())].into_iter().collect(),
             policy: Policy { on_delete, ..Policy::default() },
+            when: None,
             origin: Origin { file: "a.yaml".into(), line: 1 },
         }
     }
@@ -141,6 +146,8 @@ mod tests {
         assert!(names.is_there(&kept) && !names.is_there(&kept), "news only once");
         assert!(names.was_deleted(&kept));
         assert!(!names.was_deleted(&default("b", OnDelete::StayDeleted)), "a changed default is a new wish");
+        let when = Some(Arc::new(When::compile("true").unwrap()));
+        assert!(!names.was_deleted(&DefaultClass { when, ..kept.clone() }), "so is a changed condition");
         let elsewhere = DefaultClass { origin: Origin { file: "b.yaml".into(), line: 9 }, ..kept.clone() };
         assert!(names.was_deleted(&elsewhere), "a default that moved to another file is the same");
     }

@@ -94,6 +94,11 @@ impl Memory {
         self.change(KeptNames::forget_all);
     }
 
+    /// Drops what is known and reads it anew when it is needed: another replica may have written it.
+    pub(super) fn reset(&mut self) {
+        (self.names, self.unsaved, self.work) = (Names::NotNeeded, false, None);
+    }
+
     /// Goes on with what is to be read or written. Ends when the names became known; never if there is nothing to do.
     /// May be dropped and called again.
     pub(super) async fn work(&mut self) {

@@ -17,13 +17,16 @@ const SLOW_RETRY: Duration = Duration::from_mins(5);
 /// Class names that need a pass. Its size is bounded by the number of classes.
 #[derive(Debug, Default)]
 pub struct Queue {
-    ready: VecDeque<Arc<str>>,
+    /// With the time since when it waits.
+    ready: VecDeque<(Arc<str>, Instant)>,
     queued: HashSet<Arc<str>>,
     under_way: HashSet<Arc<str>>,
     /// Asked for again while under way.
     again: HashSet<Arc<str>>,
     later: BTreeSet<(Instant, Arc<str>)>,
     failures: HashMap<Arc<str>, Failures>,
+    added: u64,
+    retried: u64,
 }
 
 #[derive(Debug)]
@@ -34,29 +37,31 @@ struct Failures {
 
 impl Queue {
     /// Asks for a pass as soon as possible; a retry that waits is then not needed.
-    pub fn push(&mut self, name: &Arc<str>) {
+    pub fn push(&mut self, name: &Arc<str>, now: Instant) {
         if let Some(failures) = self.failures.get(name) {
             self.later.remove(&(failures.due, name.clone()));
         }
         if self.under_way.contains(name) {
             self.again.insert(name.clone());
         } else if self.queued.insert(name.clone()) {
-            self.ready.push_back(name.clone());
+            self.ready.push_back((name.clone(), now));
+            self.added += 1;
         }
     }
 
-    /// The next class to work on; it is under way from now on, and won't be given out again until
-    /// [`done`](Self::done).
-    pub fn pop(&mut self, now: Instant) -> Option<Arc<str>> {
+    /// The next class to work on, and how long it waited; it is under way from now on, and won't be given out again
+    /// until [`done`](Self::done).
+    pub fn pop(&mut self, now: Instant) -> Option<(Arc<str>, Duration)> {
         while self.later.first().is_some_and(|(due, _)| *due <= now) {
             if let Some((_, name)) = self.later.pop_first() {
-                self.push(&name);
+                self.push(&name, now);
+                self.retried += 1;
             }
         }
-        let name = self.ready.pop_front()?;
+        let (name, since) = self.ready.pop_front()?;
         self.queued.remove(&name);
         self.under_way.insert(name.clone());
-        Some(name)
+        Some((name, now.saturating_duration_since(since)))
     }
 
     /// Says that a pass ended, and when the class is to be tried again.
@@ -77,7 +82,7 @@ impl Queue {
             }
         }
         if again {
-            self.push(name);
+            self.push(name, now);
         }
     }
 
@@ -88,7 +93,7 @@ impl Queue {
         }
         self.again.remove(name);
         if self.queued.remove(name) {
-            self.ready.retain(|queued| queued != name);
+            self.ready.retain(|(queued, _)| queued != name);
         }
     }
 
@@ -96,6 +101,17 @@ impl Queue {
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
         self.later.first().map(|(due, _)| *due)
+    }
+
+    /// How many classes wait for a pass now.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// How many classes were added since this was last asked, and how many of them to be tried again.
+    pub fn take_counts(&mut self) -> (u64, u64) {
+        (std::mem::take(&mut self.added), std::mem::take(&mut self.retried))
     }
 
     /// Whether nothing is ready or under way; retries may wait.
@@ -127,31 +143,47 @@ mod tests {
         text.into()
     }
 
+    fn popped(queue: &mut Queue, now: Instant) -> Option<Arc<str>> {
+        queue.pop(now).map(|(name, _)| name)
+    }
+
+    #[test]
+    fn a_name_waits_from_when_it_was_first_asked_for() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.push(&name("a"), now);
+        queue.push(&name("a"), now + Duration::from_secs(1));
+        assert_eq!((queue.depth(), queue.take_counts()), (1, (1, 0)));
+        assert_eq!(queue.pop(now + Duration::from_secs(3)), Some((name("a"), Duration::from_secs(3))));
+        queue.done(&name("a"), Retry::After(Duration::from_secs(1)), now);
+        queue.pop(now + Duration::from_secs(1)).unwrap();
+        assert_eq!(queue.take_counts(), (1, 1));
+    }
+
     #[test]
     fn a_name_is_given_out_once() {
         let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.push(&name("a"));
-        queue.push(&name("a"));
-        assert_eq!(queue.pop(now).as_deref(), Some("a"));
+        queue.push(&name("a"), now);
+        queue.push(&name("a"), now);
+        assert_eq!(popped(&mut queue, now).as_deref(), Some("a"));
         assert_eq!(queue.pop(now), None);
     }
 
     #[test]
     fn a_name_asked_for_under_way_is_given_out_again_afterwards() {
         let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.push(&name("a"));
+        queue.push(&name("a"), now);
         queue.pop(now);
-        queue.push(&name("a"));
+        queue.push(&name("a"), now);
         assert_eq!(queue.pop(now), None, "never two passes over one class at once");
         queue.done(&name("a"), Retry::Never, now);
-        assert_eq!(queue.pop(now).as_deref(), Some("a"));
+        assert_eq!(popped(&mut queue, now).as_deref(), Some("a"));
     }
 
     #[test]
     fn failed_names_come_back_ever_later() {
         let (mut queue, mut now) = (Queue::default(), Instant::now());
         let mut last = Duration::ZERO;
-        queue.push(&name("a"));
+        queue.push(&name("a"), now);
         for _ in 0..12 {
             queue.pop(now).unwrap();
             queue.done(&name("a"), Retry::Soon(None), now);
@@ -165,7 +197,7 @@ mod tests {
     #[test]
     fn the_server_s_wish_is_honoured() {
         let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.push(&name("a"));
+        queue.push(&name("a"), now);
         queue.pop(now);
         queue.done(&name("a"), Retry::Soon(Some(Duration::from_secs(30))), now);
         assert!(queue.next_due().unwrap() - now >= Duration::from_secs(30));
@@ -174,18 +206,18 @@ mod tests {
     #[test]
     fn a_new_reason_doesn_t_wait_for_the_retry() {
         let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.push(&name("a"));
+        queue.push(&name("a"), now);
         queue.pop(now);
         queue.done(&name("a"), Retry::Slowly, now);
-        queue.push(&name("a"));
-        assert_eq!(queue.pop(now).as_deref(), Some("a"));
+        queue.push(&name("a"), now);
+        assert_eq!(popped(&mut queue, now).as_deref(), Some("a"));
         assert_eq!(queue.next_due(), None);
     }
 
     #[test]
     fn a_forgotten_name_is_gone() {
         let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.push(&name("a"));
+        queue.push(&name("a"), now);
         queue.forget(&name("a"));
         assert_eq!(queue.pop(now), None);
         assert!(queue.is_at_rest());

@@ -1,7 +1,14 @@
-//! The reconcile loop: new defaults and events of the watch put class names into a queue, and each name gets a pass.
+//! The reconcile loop: new defaults, events of the watches, leadership and facts put class names into a queue, and each
+//! name gets a pass.
 //!
 //! Names are worked on side by side, one pass for each class at a time. A class that is as wanted costs no request.
+//! [`start`] says what is done about a name, [`finish`] what comes of it.
 
+mod finish;
+mod start;
+mod withheld;
+
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,21 +18,27 @@ use futures::stream::FuturesUnordered;
 use kube::Client;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
-use super::board::{Board, Cause};
+use super::board::Board;
 use super::breaker::Breaker;
-use super::class_api::{Classes, DryRun};
 use super::classes::{CacheState, Effect};
-use super::execute::{Pass, Retry, Task, pass};
+use super::crd::ClassCrd;
+use super::events::Events;
+use super::execute::{Pass, Task};
+use super::facts::ClusterState;
+use super::gate::Gate;
+use super::gateways::{GatewaySeen, Gateways};
 use super::kept_names::KeptNamesStore;
-use super::memory::{Absence, Memory};
+use super::leader::Role;
+use super::memory::Memory;
 use super::queue::Queue;
 use super::removal::RemovalGate;
 use super::watch::Seen;
+use super::watch_gateways::Need;
 use crate::engine::defaults::DefaultClass;
-use crate::engine::live::{FieldManager, Live, Manager, Phase};
-use crate::engine::outcome::{Outcome, Reason};
+use crate::engine::live::{FieldManager, Live};
+use crate::engine::protection::{KindPhase, is_held_by};
 use crate::files::follow::Configuration;
 use crate::metrics::Metrics;
 
@@ -43,28 +56,48 @@ pub struct Controller {
     pub manager: FieldManager,
     /// What is in force.
     pub configuration: watch::Receiver<Configuration>,
-    /// What the watch sees.
+    /// What the cluster is.
+    pub cluster: watch::Receiver<Option<ClusterState>>,
+    /// What the watch on GatewayClasses sees.
     pub seen: mpsc::Receiver<Seen>,
+    /// What the watch on Gateways sees, once it is needed.
+    pub gateways: mpsc::Receiver<GatewaySeen>,
+    /// Where that need is told.
+    pub need: watch::Sender<Need>,
+    /// Whether we write.
+    pub role: watch::Receiver<Role>,
+    /// What each write must pass.
+    pub gate: Gate,
     /// When classes whose default is gone may be left.
     pub removal: RemovalGate,
     /// Where the names of classes that stay deleted are kept.
     pub kept_names: KeptNamesStore,
     /// Where results go.
     pub board: Arc<Board>,
+    /// Where it is told what happened.
+    pub events: Events,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Ends the loop.
     pub shutdown: CancellationToken,
 }
 
-type PassUnderWay = BoxFuture<'static, (Task, Pass)>;
+type PassUnderWay = BoxFuture<'static, (Task, Pass, Duration)>;
 
 /// What the loop keeps between two events.
 struct Loop {
     client: Client,
     manager: FieldManager,
     board: Arc<Board>,
+    events: Events,
     metrics: Arc<Metrics>,
+    gate: Gate,
+    role: Role,
+    need: watch::Sender<Need>,
+    cluster: Option<ClusterState>,
+    gateways: Gateways,
+    /// The classes that our finalizer is on, as far as is known; if it is off one of them, somebody took it off.
+    held: HashSet<Arc<str>>,
     queue: Queue,
     removal: RemovalGate,
     breaker: Breaker,
@@ -75,10 +108,45 @@ struct Loop {
 impl Controller {
     /// Keeps the classes until told to end; passes under way are finished first.
     pub async fn run(self) {
-        let Self { client, manager, mut configuration, mut seen, removal, kept_names, board, metrics, shutdown } = self;
+        let Self {
+            client,
+            manager,
+            mut configuration,
+            mut cluster,
+            mut seen,
+            gateways: mut gateways_seen,
+            need,
+            mut role,
+            gate,
+            removal,
+            kept_names,
+            board,
+            events,
+            metrics,
+            shutdown,
+        } = self;
         let (queue, breaker, under_way) = (Queue::default(), Breaker::default(), FuturesUnordered::new());
-        let memory = Memory::new(kept_names);
-        let mut this = Loop { client, manager, board, metrics, queue, removal, breaker, memory, under_way };
+        let (gateways, held, memory) = (Gateways::default(), HashSet::new(), Memory::new(kept_names));
+        metrics.ecosystem().set_most_active(CONCURRENCY);
+        let mut this = Loop {
+            client,
+            manager,
+            board,
+            events,
+            metrics,
+            gate,
+            role: *role.borrow_and_update(),
+            need,
+            cluster: cluster.borrow_and_update().clone(),
+            gateways,
+            held,
+            queue,
+            removal,
+            breaker,
+            memory,
+            under_way,
+        };
+        this.metrics.set_leader(this.role == Role::Leader);
         let initial = configuration.borrow_and_update().clone();
         this.load(&initial);
         loop {
@@ -87,11 +155,20 @@ impl Controller {
             let opening = this.removal.opens(Instant::now());
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                Some((task, pass)) = this.under_way.next() => this.finish(&task, &pass),
+                Some((task, pass, took)) = this.under_way.next() => this.finish_pass(&task, &pass, took),
                 event = seen.recv() => match event {
                     Some(event) => this.see(event),
                     None => break,
                 },
+                Some(event) = gateways_seen.recv() => this.see_gateway(event),
+                Ok(()) = role.changed() => {
+                    let new = *role.borrow_and_update();
+                    this.change_role(new);
+                }
+                Ok(()) = cluster.changed() => {
+                    let new = cluster.borrow_and_update().clone();
+                    this.change_cluster(new);
+                }
                 changed = configuration.changed() => {
                     if changed.is_err() {
                         break;
@@ -101,14 +178,16 @@ impl Controller {
                 }
                 () = sleep_until(retry) => {}
                 () = sleep_until(opening) => this.look_for_leavers(),
-                () = this.memory.work() => this.look_again(),
+                () = this.memory.work(), if this.role == Role::Leader => this.look_again(),
             }
         }
         let finish = async {
-            while let Some((task, pass)) = this.under_way.next().await {
-                this.finish(&task, &pass);
+            while let Some((task, pass, took)) = this.under_way.next().await {
+                this.finish_pass(&task, &pass, took);
             }
-            this.memory.save().await;
+            if this.role == Role::Leader {
+                this.memory.save().await;
+            }
         };
         if tokio::time::timeout(GRACE, finish).await.is_err() {
             warn!("ending although applies are under way");
@@ -129,10 +208,11 @@ impl Loop {
         self.removal.load(configuration);
         let Some(new) = configuration.defaults.clone() else { return };
         let old = self.board.lock().defaults.replace(new.clone()).unwrap_or_default();
+        let now = Instant::now();
         for default in new.iter() {
             let same = old.get(&default.name).is_some_and(|old| Arc::ptr_eq(old, default) || old == default);
             if !same {
-                self.queue.push(&default.name);
+                self.queue.push(&default.name, now);
             }
         }
         for default in old.iter().filter(|default| new.get(&default.name).is_none()) {
@@ -141,6 +221,9 @@ impl Loop {
             self.memory.forget(&default.name);
             self.board.forget(&default.name);
             info!(class = &*default.name, "the default left the files");
+        }
+        if new.iter().any(|default| default.policy.protect) {
+            self.need_gateways();
         }
         self.look_for_leavers();
     }
@@ -156,32 +239,93 @@ impl Loop {
                     // What is reported may be gone, or given up by others: then it is reported no more.
                     is_named
                         || state.is_reported(&name)
-                        || state.cache.get(&name).is_some_and(|live| self.is_ours(live))
+                        || state.cache.get(&name).is_some_and(|live| self.concerns_us(live))
                 };
                 if wanted {
-                    self.queue.push(&name);
+                    self.queue.push(&name, Instant::now());
                 }
             }
             Effect::All => {
                 if self.board.cache_state() == CacheState::KindMissing {
                     self.memory.forget_all();
+                    self.held.clear();
                 }
-                self.look_again();
-                self.look_for_leavers();
+                self.look_at_everything();
             }
         }
+    }
+
+    fn see_gateway(&mut self, event: GatewaySeen) {
+        // The first knowledge of all concerns also classes that nobody uses.
+        let knew = self.gateways.is_known();
+        let changed = self.gateways.see(event);
+        if !knew && self.gateways.is_known() {
+            self.look_at_everything();
+        }
+        for class in changed {
+            let concerns_us = {
+                let state = self.board.lock();
+                state.is_reported(&class) || state.cache.get(&class).is_some_and(|live| self.concerns_us(live))
+            };
+            if concerns_us {
+                self.queue.push(&class, Instant::now());
+            }
+        }
+    }
+
+    fn change_role(&mut self, role: Role) {
+        self.role = role;
+        self.metrics.set_leader(role == Role::Leader);
+        match role {
+            Role::Leader => {
+                // What another one did meanwhile is on the cluster; what it knew went with it.
+                self.removal.restart(Instant::now());
+                self.memory.reset();
+                self.breaker = Breaker::default();
+            }
+            Role::Standby => {}
+        }
+        self.look_at_everything();
+    }
+
+    fn change_cluster(&mut self, new: Option<ClusterState>) {
+        let old = std::mem::replace(&mut self.cluster, new);
+        // What was refused may be accepted by another CRD, and what holds a class mustn't hold up the CRD's deletion.
+        if old.as_ref().map(|old| &old.crd) != self.cluster.as_ref().map(|new| &new.crd) {
+            self.look_at_everything();
+        }
+    }
+
+    fn kind_phase(&self) -> KindPhase {
+        match self.cluster.as_ref().map(|cluster| &cluster.crd) {
+            Some(ClassCrd::Terminating) => KindPhase::Terminating,
+            Some(ClassCrd::Unknown | ClassCrd::Absent | ClassCrd::Present { .. }) | None => KindPhase::Present,
+        }
+    }
+
+    /// Asks for a pass over every class that may need one.
+    fn look_at_everything(&mut self) {
+        self.look_again();
+        self.look_for_leavers();
+        self.look_for_held();
     }
 
     /// Asks for a pass over every class that the files name.
     fn look_again(&mut self) {
         let defaults = self.board.lock().defaults.clone().unwrap_or_default();
+        let now = Instant::now();
         for default in defaults.iter() {
-            self.queue.push(&default.name);
+            self.queue.push(&default.name, now);
         }
     }
 
     fn is_ours(&self, live: &Live) -> bool {
         live.applied_by(&self.manager).is_some_and(|ours| !ours.is_empty())
+    }
+
+    /// Whether we own anything of a class, be it only its finalizer.
+    fn concerns_us(&self, live: &Live) -> bool {
+        self.is_ours(live) || is_held_by(live, &self.manager)
     }
 
     /// Asks for a pass over each class that is ours and that no default names.
@@ -192,159 +336,35 @@ impl Loop {
         let leavers: Vec<_> = {
             let state = self.board.lock();
             let Some(defaults) = &state.defaults else { return };
-            let leaves = |live: &&Arc<Live>| defaults.get(&live.name).is_none() && self.is_ours(live);
+            let leaves = |live: &&Arc<Live>| defaults.get(&live.name).is_none() && self.concerns_us(live);
             state.cache.iter().filter(leaves).map(|live| live.name.clone()).collect()
         };
-        for name in &leavers {
-            self.queue.push(name);
-        }
+        self.push_all(&leavers);
     }
 
-    /// Begins passes as long as there is work and room.
-    fn start_passes(&mut self) {
-        while self.under_way.len() < CONCURRENCY {
-            let cache = self.board.cache_state();
-            if matches!(cache, CacheState::Unknown | CacheState::Listing(_)) {
-                return;
-            }
-            let now = Instant::now();
-            let Some(name) = self.queue.pop(now) else { return };
-            let (default, live) = {
-                let state = self.board.lock();
-                let default = state.defaults.as_ref().and_then(|defaults| defaults.get(&name).cloned());
-                (default, state.cache.get(&name).cloned())
-            };
-            let task = match default {
-                Some(default) => Task::Keep(default),
-                // Nothing is left to do about what isn't ours.
-                None if self.removal.is_open(now) || !live.as_deref().is_some_and(|live| self.is_ours(live)) => {
-                    Task::Leave(name)
-                }
-                None => {
-                    self.queue.done(&name, Retry::Never, now);
-                    continue;
-                }
-            };
-            let CacheState::Synced(version) = cache else {
-                self.finish(&task, &kind_missing());
-                continue;
-            };
-            if let Some(pass) = self.instead_of_a_pass(&task, live.as_ref(), now) {
-                self.finish(&task, &pass);
-                continue;
-            }
-            let classes = Classes::new(self.client.clone(), version, self.manager.clone(), DryRun::No);
-            let work = async move {
-                let pass = pass(&classes, &task, live).await;
-                (task, pass)
-            };
-            self.under_way.push(Box::pin(work));
+    /// Asks for a pass over each class that our finalizer is on, whatever is known of the defaults.
+    fn look_for_held(&mut self) {
+        let is_held = |live: &&Arc<Live>| is_held_by(live, &self.manager);
+        let held: Vec<_> = self.board.lock().cache.iter().filter(is_held).map(|live| live.name.clone()).collect();
+        if !held.is_empty() {
+            self.need_gateways();
         }
+        self.push_all(&held);
     }
 
-    /// What comes of a class that isn't to be written now, whatever its plan.
-    fn instead_of_a_pass(&mut self, task: &Task, live: Option<&Arc<Live>>, now: Instant) -> Option<Pass> {
-        let Task::Keep(default) = task else { return None };
-        let absence = if live.is_none() { self.memory.absence(default) } else { Absence::Missing };
-        match absence {
-            Absence::Missing => {}
-            Absence::Deleted => {
-                let message = "somebody deleted it, and it stays deleted until its default changes".to_owned();
-                return Some(nothing_sent(Outcome::Skipped, None, message, None, Retry::Never));
-            }
-            Absence::Unknown => {
-                let message = "waiting for the names of the classes that stay deleted".to_owned();
-                return Some(nothing_sent(Outcome::Skipped, None, message, None, Retry::Never));
-            }
-        }
-        let pause = self.breaker.pause(default, now)?;
-        Some(fighting(default, live.cloned(), &self.manager, pause))
-    }
-
-    fn finish(&mut self, task: &Task, pass: &Pass) {
+    fn push_all(&mut self, names: &[Arc<str>]) {
         let now = Instant::now();
-        self.queue.done(task.name(), pass.retry, now);
-        let is_named = self.board.lock().defaults.as_ref().is_some_and(|defaults| defaults.get(task.name()).is_some());
-        if let Task::Keep(_) = task
-            && !is_named
-        {
-            // The default left the files while the pass was under way: the next pass leaves the class.
-            if let Some(live) = &pass.live {
-                self.board.lock().cache.answer(live.clone());
-            }
-            self.look_for_leavers();
-            return;
-        }
-        match task {
-            Task::Keep(default) => match pass.live.as_deref() {
-                Some(live) if live.phase == Phase::Present => self.memory.is_there(default),
-                // We deleted it, to create it anew: nobody's wish that it stay away.
-                Some(_) if pass.outcome == Outcome::Recreated => self.memory.forget(task.name()),
-                None if pass.found.is_some() => self.memory.forget(task.name()),
-                Some(_) | None => {}
-            },
-            // Its default left while the program was down: what was known of it is not known of the next one.
-            Task::Leave(name) => self.memory.forget(name),
-            Task::Release(_) => {}
-        }
-        let cause = self.board.settle(task, pass);
-        if let Some(duration) = pass.writing {
-            self.metrics.count_apply(pass.outcome, duration);
-        }
-        if let Task::Keep(default) = task
-            && cause.is_some()
-            && let Some(pause) = self.breaker.rewritten(default, now)
-        {
-            // As the class was found: what our rewrite took is not in the other one's name any more.
-            let pass = fighting(default, pass.found.clone(), &self.manager, pause);
-            self.queue.push(task.name());
-            warn!(class = &*default.name, detail = pass.message, "the class is being rewritten again and again");
-        }
-        let (class, outcome) = (&**task.name(), pass.outcome.as_str());
-        match cause {
-            Some(Cause::Drift) => {
-                self.metrics.count_repaired_drift();
-                info!(class, outcome, "repaired what somebody else changed");
-            }
-            Some(Cause::Default) => info!(class, outcome, detail = pass.message, "carried out"),
-            None if pass.outcome == Outcome::Failed => {
-                warn!(class, reason = ?pass.reason, detail = pass.message, "the class can't be kept");
-            }
-            None => debug!(class, outcome, detail = pass.message, "nothing to do"),
+        for name in names {
+            self.queue.push(name, now);
         }
     }
-}
 
-fn kind_missing() -> Pass {
-    let message = "the cluster has no GatewayClass kind; install the Gateway API's CRDs";
-    nothing_sent(Outcome::Blocked, Some(Reason::CrdMissing), message.to_owned(), None, Retry::Never)
-}
+    /// Has Gateways watched, from now on.
+    fn need_gateways(&self) {
+        self.need.send_if_modified(|need| std::mem::replace(need, Need::Some) != Need::Some);
+    }
 
-/// What a class is reported as while it is left alone after a fight. The other one is whoever owns a unit that isn't as
-/// wanted, else whoever wrote last but us. Who only removes is recorded nowhere.
-fn fighting(default: &DefaultClass, live: Option<Arc<Live>>, manager: &FieldManager, pause: Duration) -> Pass {
-    let is_rival = |other: &&Manager| *other.name != *manager.as_str() && other.subresource.is_none();
-    let other = live.as_deref().and_then(|live| {
-        let contested = |(unit, wanted)| live.units.get(unit) != Some(wanted);
-        let contested: Vec<_> = default.units.iter().filter(|&unit| contested(unit)).map(|(unit, _)| unit).collect();
-        let is_contested = |other: &Manager| contested.iter().any(|unit| other.fields.of(unit).is_some());
-        live.managers.iter().filter(is_rival).max_by_key(|other| (is_contested(other), other.time))
-    });
-    let other = other.map_or("somebody", |other| &other.name);
-    let message = format!(
-        "{other} rewrites the class as often as we do; leaving it alone for {} s. Pin the unit, or stop the other one",
-        pause.as_secs()
-    );
-    nothing_sent(Outcome::Fighting, None, message, live, Retry::After(pause))
-}
-
-fn nothing_sent(
-    outcome: Outcome,
-    reason: Option<Reason>,
-    message: String,
-    live: Option<Arc<Live>>,
-    retry: Retry,
-) -> Pass {
-    let (at_rest, found) = (outcome, live.clone());
-    Pass { outcome, at_rest, reason, message: Some(message), found, live, yielded: 0, writing: None, retry }
+    fn default(&self, name: &str) -> Option<Arc<DefaultClass>> {
+        self.board.lock().defaults.as_ref().and_then(|defaults| defaults.get(name).cloned())
+    }
 }

@@ -18,6 +18,7 @@ pub enum EmptySource {
 pub struct RemovalGate {
     /// A mount may lag behind for some minutes after the start.
     opens: Instant,
+    delay: Duration,
     empty: EmptySource,
     sources: Sources,
 }
@@ -36,7 +37,12 @@ impl RemovalGate {
     /// A gate that opens after a delay, if the sources allow.
     #[must_use]
     pub fn new(start: Instant, delay: Duration, empty: EmptySource) -> Self {
-        Self { opens: start + delay, empty, sources: Sources::NotAccepted }
+        Self { opens: start + delay, delay, empty, sources: Sources::NotAccepted }
+    }
+
+    /// Begins the delay anew: leadership was gained, and what the last leader saw isn't known.
+    pub fn restart(&mut self, now: Instant) {
+        self.opens = now + self.delay;
     }
 
     /// Takes in how the last load ended.

@@ -56,11 +56,24 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let verb = verb(&request);
+        let method = method(request.method());
         let metrics = self.metrics.clone();
         self.inner.call(request).map(Box::new(move |answer: Result<Response<B>, S::Error>| {
-            metrics.count_request(verb, answer.as_ref().ok().map(|answer| answer.status().as_u16()));
+            metrics.count_request(verb, method, answer.as_ref().ok().map(|answer| answer.status().as_u16()));
             answer
         }))
+    }
+}
+
+/// A request's method, from a closed set.
+fn method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::PATCH => "PATCH",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        _ => "OTHER",
     }
 }
 
@@ -72,10 +85,6 @@ fn verb(request: &Request<Body>) -> &'static str {
         Method::GET if query.contains("watch=true") => "WATCH",
         Method::GET => "GET",
         Method::PATCH if media_type.is_some_and(|media_type| media_type.contains("apply-patch")) => "APPLY",
-        Method::PATCH => "PATCH",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        _ => "OTHER",
+        _ => method(request.method()),
     }
 }

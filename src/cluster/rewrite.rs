@@ -10,6 +10,7 @@ use crate::engine::annotations::{HELM_KEEP, HELM_POLICY, ON_REMOVE};
 use crate::engine::live::Live;
 use crate::engine::managed_fields::ManagedFields;
 use crate::engine::plan::{Helm, Rewrite};
+use crate::engine::protection::{FINALIZER, Grip, is_held_by};
 use crate::engine::unit::Unit;
 
 /// Carries out a move: the class as it is then, or, if the class isn't the one that was planned from, as it is now.
@@ -40,12 +41,37 @@ pub(super) async fn rewrite(
             if is_ours && planned.units.get(&on_remove).is_some() {
                 operations.push(json!({"op": "remove", "path": annotation_path(ON_REMOVE)}));
             }
+            if is_held_by(planned, manager) {
+                operations.extend(without_finalizer(planned));
+            }
             entries.release(manager, version);
         }
     }
     let mut patch = entries.patch(planned.resource_version.as_str());
     patch.extend(operations);
     classes.patch(&planned.name, patch).await.map(Ok)
+}
+
+/// The JSON patch that puts our finalizer on a class or takes it off, if the class is still in this state (409
+/// otherwise). What else is in the list stays.
+pub(super) fn finalizer(live: &Live, grip: Grip) -> Vec<Value> {
+    let mut operations =
+        vec![json!({"op": "replace", "path": "/metadata/resourceVersion", "value": live.resource_version.as_str()})];
+    operations.extend(match grip {
+        Grip::Hold if live.finalizers.is_empty() => {
+            vec![json!({"op": "add", "path": "/metadata/finalizers", "value": [FINALIZER]})]
+        }
+        Grip::Hold => vec![json!({"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER})],
+        Grip::LetGo => without_finalizer(live),
+    });
+    operations
+}
+
+/// The operations that take our finalizer off, wherever it stands in the list; none if it isn't there.
+fn without_finalizer(live: &Live) -> Vec<Value> {
+    let ours = live.finalizers.iter().enumerate().filter(|(_, name)| ***name == *FINALIZER);
+    // From the end: each removal moves what is behind it.
+    ours.rev().map(|(index, _)| json!({"op": "remove", "path": format!("/metadata/finalizers/{index}")})).collect()
 }
 
 fn add_annotation(key: &str, value: &str) -> Value {

@@ -1,5 +1,5 @@
-//! Watches GatewayClasses in the version that the cluster serves, for as long as it does, and waits for the kind
-//! otherwise. What comes out is a channel of [`Seen`].
+//! Watches GatewayClasses in the version that the cluster is to be spoken to in, for as long as that is so, and waits for
+//! the kind otherwise. What comes out is a channel of [`Seen`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +9,17 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Config, DefaultBackoff, Event, InitialListStrategy};
 use kube::{Api, Client};
 use tokio::sync::mpsc::Sender;
+use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
 
-use super::api::{ServedVersion, discover};
+use super::api::{GROUP, ServedVersion};
 use super::class::Class;
+use super::facts::ClusterState;
+use super::permission::{Permission, refused_verb};
 use crate::engine::live::{Live, ResourceVersion};
 
-/// How often to look for the kind while the cluster doesn't serve it.
-const LOOK_FOR_KIND: Duration = Duration::from_millis(500);
+/// How long to wait for news after the server refused a version that it is known to serve.
+const WAIT_FOR_NEWS: Duration = Duration::from_millis(200);
 /// A list or the start of a watch that takes longer is begun again.
 const SYNC_DEADLINE: Duration = Duration::from_mins(1);
 
@@ -44,41 +47,106 @@ pub enum Seen {
     },
 }
 
-/// Watches until the receiver is gone.
-pub async fn watch(client: Client, seen: Sender<Seen>) {
-    let mut known_missing = false;
-    let mut gone = None;
-    let mut strategy = InitialListStrategy::StreamingList;
-    while !seen.is_closed() {
-        match discover(&client).await {
-            Ok(Some(version)) => {
-                // Gone and back between two looks: the classes went with it.
-                if gone.take() == Some(version) && seen.send(Seen::KindMissing).await.is_err() {
+/// Watches GatewayClasses.
+pub struct WatchClasses {
+    /// The cluster.
+    pub client: Client,
+    /// What the cluster is.
+    pub state: watch::Receiver<Option<ClusterState>>,
+    /// Where to say that what is known of the cluster isn't so.
+    pub doubt: Arc<Notify>,
+    /// Where what is seen goes.
+    pub seen: Sender<Seen>,
+}
+
+impl WatchClasses {
+    /// Watches until the receiver is gone.
+    pub async fn run(self) {
+        let Self { client, mut state, doubt, seen } = self;
+        let mut known_missing = false;
+        let mut before: Option<Watched> = None;
+        let mut strategy = InitialListStrategy::StreamingList;
+        while !seen.is_closed() {
+            let now = state.borrow_and_update().clone();
+            let Some(now) = now else {
+                if state.changed().await.is_err() {
                     return;
                 }
-                known_missing = false;
-                info!(version = version.api_version(), "watching GatewayClasses");
-                match follow(&client, version, strategy.clone(), &seen).await {
-                    Ended::NoStreamingLists => strategy = InitialListStrategy::ListWatch,
-                    Ended::KindMissing => gone = Some(version),
-                    Ended::Late | Ended::Closed => {}
-                }
-            }
-            Ok(None) => {
+                continue;
+            };
+            let Some(version) = now.classes() else {
                 if !known_missing {
                     warn!("the cluster has no GatewayClass kind yet; install the Gateway API's CRDs");
-                    known_missing = true;
+                    (known_missing, before) = (true, None);
                     if seen.send(Seen::KindMissing).await.is_err() {
                         return;
                     }
                 }
-                tokio::time::sleep(LOOK_FOR_KIND).await;
+                if state.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            };
+            let mut watched = Watched { version, crd: now.crd.uid().map(Into::into), refused: false };
+            // Gone and back between two looks: the classes went with it.
+            if before.is_some_and(|before| watched.is_another_kind_than(&before))
+                && seen.send(Seen::KindMissing).await.is_err()
+            {
+                return;
             }
-            Err(error) => {
-                warn!(%error, "the cluster's API versions can't be read");
-                tokio::time::sleep(LOOK_FOR_KIND).await;
+            known_missing = false;
+            info!(version = version.api_version(), "watching GatewayClasses");
+            tokio::select! {
+                ended = follow(&client, version, strategy.clone(), &seen) => match ended {
+                    Ended::NoStreamingLists => strategy = InitialListStrategy::ListWatch,
+                    Ended::KindMissing => {
+                        watched.refused = true;
+                        doubt.notify_one();
+                        let _ = tokio::time::timeout(WAIT_FOR_NEWS, state.changed()).await;
+                    }
+                    Ended::Late | Ended::Closed => {}
+                },
+                () = watched.until_outdated(&mut state) => {}
+            }
+            before = Some(watched);
+        }
+    }
+}
+
+/// What is being watched.
+struct Watched {
+    version: ServedVersion,
+    /// The uid of the CRD, if it is known.
+    crd: Option<Box<str>>,
+    /// Whether the server said that it doesn't serve this.
+    refused: bool,
+}
+
+impl Watched {
+    /// Whether the kind was gone in between.
+    fn is_another_kind_than(&self, before: &Self) -> bool {
+        match (&self.crd, &before.crd) {
+            (Some(now), Some(before)) => now != before,
+            // Without a look at the CRD, that the same version was refused for a while is all there is to go by.
+            (None, _) | (_, None) => before.refused && self.version == before.version,
+        }
+    }
+
+    /// Waits until the cluster isn't what is being watched any more.
+    async fn until_outdated(&mut self, state: &mut watch::Receiver<Option<ClusterState>>) {
+        while state.changed().await.is_ok() {
+            let now = state.borrow_and_update();
+            let Some(now) = now.as_ref() else { continue };
+            if now.classes() != Some(self.version) {
+                return;
+            }
+            match (&self.crd, now.crd.uid()) {
+                (Some(known), Some(now)) if **known != *now => return,
+                (None, Some(now)) => self.crd = Some(now.into()),
+                (_, _) => {}
             }
         }
+        std::future::pending::<()>().await;
     }
 }
 
@@ -115,6 +183,10 @@ async fn follow(client: &Client, version: ServedVersion, strategy: InitialListSt
             Some(Ok(event)) => event,
             Some(Err(error)) => {
                 debug!(%error, "the watch on GatewayClasses was interrupted");
+                if let Some(verb) = refused_verb(&error) {
+                    let missing = Permission::of_kind(GROUP, "gatewayclasses");
+                    warn!(%error, rule = %missing.to(&[verb]), "GatewayClasses may not be watched");
+                }
                 match refusal(&error) {
                     Some(404) => return Ended::KindMissing,
                     Some(400 | 422) if phase == Phase::Before => return Ended::NoStreamingLists,
@@ -183,7 +255,8 @@ async fn send(
 fn refusal(error: &watcher::Error) -> Option<u16> {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
-        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => Some(status.code),
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => Some(status.code),
         // A path that isn't served is answered by the text `404 page not found`, of which kube reads the first word.
         watcher::Error::WatchFailed(kube::Error::SerdeError(error)) if error.to_string().contains("integer `404`") => {
             Some(404)

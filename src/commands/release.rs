@@ -1,19 +1,15 @@
 //! `release`: gives up our ownership, and leaves every value: the way to uninstall.
 
 use anyhow::bail;
-use http::Method;
-use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::apply::ReportArgs;
 use super::render::Tense;
 use super::session::Session;
 use super::{Global, Verdict, output, runtime};
-use crate::cluster::api::call;
 use crate::cluster::class_api::DryRun;
 use crate::cluster::connect::own_namespace;
-use crate::cluster::error::ApiError;
 use crate::cluster::execute::Task;
+use crate::cluster::leader::holder_of;
 use crate::engine::outcome::Report;
 
 /// Give up ownership of classes; their values stay
@@ -49,7 +45,7 @@ impl Args {
                 Session::open(global, &report.field_manager, DryRun::No).await?
             };
             let namespace = namespace.unwrap_or_else(own_namespace);
-            if let Some(holder) = lease_holder(&session, &namespace).await? {
+            if let Some(holder) = holder_of(&session.client, &namespace).await? {
                 bail!(
                     "the controller {holder} is running (it holds the Lease {namespace}/classkeeper) and would take the \
                      classes up again; stop it first, for example with kubectl scale --replicas=0"
@@ -68,17 +64,4 @@ impl Args {
         }
         report.conclude(&done, Tense::Was, global)
     }
-}
-
-/// Who holds the controller's Lease, if anybody does now.
-async fn lease_holder(session: &Session, namespace: &str) -> anyhow::Result<Option<String>> {
-    let path = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/classkeeper");
-    let lease: Lease = match call(&session.client, Method::GET, &path, None, "Lease").await {
-        Err(ApiError::NotFound { .. }) => return Ok(None),
-        lease => lease?,
-    };
-    let Some(spec) = lease.spec else { return Ok(None) };
-    let lasts = SignedDuration::from_secs(spec.lease_duration_seconds.unwrap_or(0).into());
-    let is_valid = spec.renew_time.is_some_and(|renewed| renewed.0 + lasts > Timestamp::now());
-    Ok(spec.holder_identity.filter(|holder| is_valid && !holder.is_empty()))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
@@ -14,11 +15,18 @@ use tracing::info;
 
 use super::{Global, Verdict, runtime};
 use crate::cluster::board::Board;
-use crate::cluster::connect::{connect, own_namespace};
+use crate::cluster::connect::{Pod, connect, in_pod, own_identity, own_namespace};
+use crate::cluster::events::{self, Events};
+use crate::cluster::facts::{ClusterState, FollowFacts};
+use crate::cluster::gate::{Gate, LeaseTerm};
+use crate::cluster::gateways::GatewaySeen;
 use crate::cluster::kept_names::KeptNamesStore;
+use crate::cluster::leader::{Elect, Role};
 use crate::cluster::reconcile::Controller;
 use crate::cluster::removal::{EmptySource, RemovalGate};
-use crate::cluster::watch::watch as watch_classes;
+use crate::cluster::tell_loads::tell_loads;
+use crate::cluster::watch::{Seen, WatchClasses};
+use crate::cluster::watch_gateways::{Need, WatchGateways};
 use crate::engine::live::FieldManager;
 use crate::files::follow::{Configuration, Follow};
 use crate::metrics::Metrics;
@@ -26,6 +34,9 @@ use crate::serve::{self, Pages};
 
 /// Events of the watch that wait to be taken in; the API server waits behind them.
 const EVENTS: usize = 256;
+
+/// How long Events may still be sent when the program ends.
+const LAST_EVENTS: Duration = Duration::from_secs(2);
 
 /// Keep the classes of a cluster as the defaults files say
 #[derive(Debug, clap::Args)]
@@ -48,6 +59,9 @@ pub(super) struct Args {
     /// Take an empty directory for one from which every class was removed
     #[arg(long)]
     allow_empty: bool,
+    /// Write only while this replica holds the Lease; without it, yes in a Pod and no elsewhere
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    leader_elect: Option<bool>,
     /// The namespace of the program's own objects; without it the Pod's own, else default
     #[arg(long, value_name = "NS")]
     namespace: Option<String>,
@@ -89,8 +103,17 @@ impl Args {
     }
 
     async fn keep(self, global: &Global) -> anyhow::Result<Verdict> {
-        let Self { defaults, listen, admin_listen, debounce, removal_delay, allow_empty, namespace, field_manager } =
-            self;
+        let Self {
+            defaults,
+            listen,
+            admin_listen,
+            debounce,
+            removal_delay,
+            allow_empty,
+            leader_elect,
+            namespace,
+            field_manager,
+        } = self;
         if !defaults.exists() {
             bail!("there is no directory {}", defaults.display());
         }
@@ -101,58 +124,151 @@ impl Args {
         end_on_signals(&shutdown, &reload_now)?;
         let board = Arc::new(Board::new(field_manager.clone(), metrics.clone()));
         let (configuration, loaded) = watch::channel(Configuration::default());
-        let (seen_sender, seen) = mpsc::channel(EVENTS);
-        metrics.set_leader(true);
+        let (namespace, identity) = (namespace.unwrap_or_else(own_namespace), own_identity());
+        let mut tasks = Tasks { tasks: JoinSet::new(), shutdown: shutdown.clone() };
 
-        let mut tasks = JoinSet::<anyhow::Result<()>>::new();
-        let pages = Pages { board: board.clone(), configuration: loaded.clone(), metrics: metrics.clone() };
-        let served = [
-            (listen, serve::public(pages.clone()), "health and metrics"),
-            (admin_listen, serve::admin(pages), "status"),
-        ];
-        for (address, router, what) in served {
-            let Address(Some(address)) = address else { continue };
-            let listener = serve::bind(address).await?;
-            info!(address = %listener.local_addr()?, "serving {what}");
-            let shutdown = shutdown.clone();
-            tasks.spawn(async move { Ok(serve::serve(listener, router, shutdown).await?) });
-        }
-        tasks.spawn({
-            let (client, shutdown) = (client.clone(), shutdown.clone());
-            async move {
-                shutdown.run_until_cancelled_owned(watch_classes(client, seen_sender)).await;
-                Ok(())
-            }
-        });
+        // Its own token: the Lease is given up when nothing is being written any more.
+        let written = CancellationToken::new();
+        let candidate = leader_elect.unwrap_or_else(in_pod).then(|| (namespace.clone(), identity.clone()));
+        let (gate, role) = tasks.elect(&client, candidate, &written);
+        let pages =
+            Pages { board: board.clone(), configuration: loaded.clone(), role: role.clone(), metrics: metrics.clone() };
+        tasks.serve(listen, serve::public(pages.clone()), "health and metrics").await?;
+        tasks.serve(admin_listen, serve::admin(pages), "status").await?;
+        let Watched { cluster, seen, gateways, need } = tasks.watch(&client);
+        let events = tasks.tell(&client, identity, &loaded, &metrics);
         let empty = if allow_empty { EmptySource::RemovesAll } else { EmptySource::RemovesNothing };
-        let namespace = namespace.unwrap_or_else(own_namespace);
         let controller = Controller {
             kept_names: KeptNamesStore::new(client.clone(), namespace, field_manager.clone()),
             client,
             manager: field_manager,
             configuration: loaded,
+            cluster,
             seen,
+            gateways,
+            need,
+            role,
+            gate,
             removal: RemovalGate::new(Instant::now(), removal_delay, empty),
             board,
+            events,
             metrics: metrics.clone(),
             shutdown: shutdown.clone(),
         };
         tasks.spawn(async move {
             controller.run().await;
-            Ok(())
+            written.cancel();
         });
         let follow =
             Follow { path: defaults, debounce, configuration, metrics, now: reload_now, shutdown: shutdown.clone() };
-        tasks.spawn(async move { follow.run().await.context("the defaults can't be followed") });
+        tasks.tasks.spawn(async move { follow.run().await.context("the defaults can't be followed") });
+        tasks.until_all_ended().await.map(|()| Verdict::Good)
+    }
+}
 
-        // Whatever ends first, asked for or not, ends the rest: half a controller is worse than a restart.
+/// Everything that runs side by side, and ends together.
+struct Tasks {
+    tasks: JoinSet<anyhow::Result<()>>,
+    shutdown: CancellationToken,
+}
+
+/// What is seen of the cluster.
+struct Watched {
+    cluster: watch::Receiver<Option<ClusterState>>,
+    seen: mpsc::Receiver<Seen>,
+    gateways: mpsc::Receiver<GatewaySeen>,
+    need: watch::Sender<Need>,
+}
+
+impl Tasks {
+    /// Runs a task that ends by itself.
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(async move {
+            task.await;
+            Ok(())
+        });
+    }
+
+    /// Runs a task that is dropped when the program ends.
+    fn spawn_until_shutdown(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        let shutdown = self.shutdown.clone();
+        self.spawn(async move {
+            shutdown.run_until_cancelled_owned(task).await;
+        });
+    }
+
+    /// Takes part in the election, as a candidate of this namespace and identity; who is none writes at once.
+    fn elect(
+        &mut self,
+        client: &Client,
+        candidate: Option<(String, String)>,
+        written: &CancellationToken,
+    ) -> (Gate, watch::Receiver<Role>) {
+        let Some((namespace, identity)) = candidate else { return (Gate::Open, watch::channel(Role::Leader).1) };
+        let (term, (sender, role)) = (LeaseTerm::default(), watch::channel(Role::Standby));
+        let gate = Gate::Lease(term.clone());
+        let (client, shutdown) = (client.clone(), written.clone());
+        self.spawn(Elect { client, namespace, identity, term, role: sender, shutdown }.run());
+        (gate, role)
+    }
+
+    async fn serve(&mut self, address: Address, router: axum::Router, what: &str) -> anyhow::Result<()> {
+        let Address(Some(address)) = address else { return Ok(()) };
+        let listener = serve::bind(address).await?;
+        info!(address = %listener.local_addr()?, "serving {what}");
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move { Ok(serve::serve(listener, router, shutdown).await?) });
+        Ok(())
+    }
+
+    fn watch(&mut self, client: &Client) -> Watched {
+        let (state, cluster) = watch::channel(None);
+        let (seen_sender, seen) = mpsc::channel(EVENTS);
+        let (gateways_sender, gateways) = mpsc::channel(EVENTS);
+        let (need, needed) = watch::channel(Need::None);
+        let doubt = Arc::new(Notify::new());
+        self.spawn_until_shutdown(FollowFacts { client: client.clone(), state, doubt: doubt.clone() }.run());
+        let (client, state) = (client.clone(), cluster.clone());
+        let classes = WatchClasses { client: client.clone(), state: state.clone(), doubt, seen: seen_sender };
+        self.spawn_until_shutdown(classes.run());
+        self.spawn_until_shutdown(WatchGateways { client, state, need: needed, seen: gateways_sender }.run());
+        Watched { cluster, seen, gateways, need }
+    }
+
+    /// Sends Events, and tells each load of the defaults by one.
+    fn tell(
+        &mut self,
+        client: &Client,
+        identity: String,
+        loaded: &watch::Receiver<Configuration>,
+        metrics: &Arc<Metrics>,
+    ) -> Events {
+        let (events, publish) = events::channel(client.clone(), identity, metrics);
+        if let Some(pod) = Pod::own() {
+            self.spawn_until_shutdown(tell_loads(pod, loaded.clone(), events.clone()));
+        }
+        let shutdown = self.shutdown.clone();
+        self.spawn(async move {
+            let mut publishing = std::pin::pin!(publish.run());
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = &mut publishing => return,
+            }
+            // What the last passes tell is still sent, if that is soon done.
+            let _ = tokio::time::timeout(LAST_EVENTS, publishing).await;
+        });
+        events
+    }
+
+    /// Whatever ends first, asked for or not, ends the rest: half a controller is worse than a restart.
+    async fn until_all_ended(mut self) -> anyhow::Result<()> {
         let mut ended = Ok(());
-        while let Some(result) = tasks.join_next().await {
+        while let Some(result) = self.tasks.join_next().await {
             ended = ended.and(result?);
-            shutdown.cancel();
+            self.shutdown.cancel();
         }
         info!("ended");
-        ended.map(|()| Verdict::Good)
+        ended
     }
 }
 

@@ -9,14 +9,15 @@ use futures::{StreamExt, stream};
 use kube::Client;
 
 use super::{Global, load, output};
-use crate::cluster::api::discover;
 use crate::cluster::class_api::{Classes, DryRun};
 use crate::cluster::connect::connect;
 use crate::cluster::execute::{Task, pass};
+use crate::cluster::facts::ClusterState;
 use crate::cluster::reconcile::CONCURRENCY;
 use crate::engine::defaults::Defaults;
 use crate::engine::live::{FieldManager, Live};
 use crate::engine::outcome::Report;
+use crate::engine::protection::is_held_by;
 use crate::metrics::Metrics;
 
 /// A cluster, and its classes as they were when the command began.
@@ -37,7 +38,8 @@ impl Session {
     pub(super) async fn find(global: &Global, manager: &FieldManager, dry_run: DryRun) -> anyhow::Result<Option<Self>> {
         let metrics = Arc::new(Metrics::default());
         let client = connect(global.kubeconfig.as_deref(), global.context.as_deref(), &metrics).await?;
-        let Some(version) = discover(&client).await.context("can't reach the cluster")? else { return Ok(None) };
+        let state = ClusterState::read(&client).await.context("can't reach the cluster")?;
+        let Some(version) = state.classes() else { return Ok(None) };
         let classes = Classes::new(client.clone(), version, manager.clone(), dry_run);
         let live = classes.list().await.context("can't list GatewayClasses")?;
         let live = live.into_iter().map(|live| (live.name.clone(), Arc::new(live))).collect();
@@ -49,10 +51,11 @@ impl Session {
         self.live.get(name).with_context(|| format!("the cluster has no GatewayClass {name}"))
     }
 
-    /// The classes of which we own anything.
+    /// The classes of which we own anything, be it only the finalizer.
     pub(super) fn ours(&self) -> impl Iterator<Item = &Arc<Live>> {
         let manager = self.classes.manager();
-        self.live.values().filter(move |live| live.applied_by(manager).is_some_and(|ours| !ours.is_empty()))
+        let is_ours = |live: &Live| live.applied_by(manager).is_some_and(|ours| !ours.is_empty());
+        self.live.values().filter(move |live| is_ours(live) || is_held_by(live, manager))
     }
 
     /// Does these tasks, side by side.

@@ -14,6 +14,10 @@ pub const IGNORE: &str = "classkeeper.dev/ignore";
 pub const ON_REMOVE: &str = "classkeeper.dev/on-remove";
 /// The value of [`ON_REMOVE`] that asks for the deletion of the class.
 pub const ON_REMOVE_DELETE: &str = "Delete";
+/// The annotation by which an admission policy knows a class that must not be deleted.
+pub const PROTECTED: &str = "classkeeper.dev/protected";
+/// The value of [`PROTECTED`] that says so.
+pub const PROTECTED_TRUE: &str = "true";
 /// Helm's annotation on what it installed: the release's name.
 pub const HELM_RELEASE: &str = "meta.helm.sh/release-name";
 /// Helm's annotation that keeps a resource when its chart drops it.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::policy::Policy;
 use super::unit::Units;
+use super::when::When;
 
 /// One class that the files describe, whatever the kind of document it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct DefaultClass {
     pub units: Units,
     /// How it is kept.
     pub policy: Policy,
+    /// The condition under which it counts; `None`: always.
+    pub when: Option<Arc<When>>,
     /// Where it is written.
     pub origin: Origin,
 }

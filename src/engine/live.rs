@@ -83,6 +83,8 @@ pub struct Live {
     pub phase: Phase,
     /// Every label, annotation and field of `spec`.
     pub units: Units,
+    /// `metadata.finalizers`, in the order of the object.
+    pub finalizers: Box<[Box<str>]>,
     /// Who owns what, in the order of the object.
     pub managers: Box<[Manager]>,
 }
@@ -179,6 +181,7 @@ impl Live {
             resource_version: version.as_str().into(),
             phase: if metadata.deletion_timestamp.is_some() { Phase::Terminating } else { Phase::Present },
             units: spec.chain(labels).chain(annotations).collect(),
+            finalizers: metadata.finalizers.into_iter().flatten().map(Into::into).collect(),
             managers,
             name,
         })
@@ -198,6 +201,12 @@ impl Live {
     /// Everybody who owns a part of a unit's value, in the order of the object.
     pub fn owners(&self, unit: &Unit) -> impl Iterator<Item = &Manager> {
         self.managers.iter().filter(move |manager| manager.fields.of(unit).is_some())
+    }
+
+    /// Whether it has a finalizer.
+    #[must_use]
+    pub fn has_finalizer(&self, name: &str) -> bool {
+        self.finalizers.iter().any(|finalizer| **finalizer == *name)
     }
 
     /// The value of an annotation.

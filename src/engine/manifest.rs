@@ -16,6 +16,7 @@ use super::document::Node;
 use super::policy::{Conflicts, Mode, OnDelete, OnRemove, OnReplace, Policy};
 use super::schema::limits;
 use super::unit::{Unit, Units};
+use super::when::Conditions;
 
 /// A kind of document, by the API versions it is known in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,11 @@ pub(super) struct DefaultGatewayClass {
     spec: Map<String, Value>,
     /// How the class is kept. Everything is optional.
     policy: Option<PolicyManifest>,
+    /// A condition in CEL, for example `cluster.serves("gateway.kgateway.dev/v1alpha1", "GatewayParameters")`. While it is
+    /// false, the class is neither created nor written to, and doesn't count as removed.
+    #[serde(default)]
+    #[schemars(schema_with = "limits::when")]
+    when: Option<String>,
 }
 
 /// A GatewayClass as you would give it to kubectl. classkeeper keeps it with the default policy.
@@ -115,18 +121,25 @@ struct PolicyManifest {
     protect: bool,
 }
 
-/// Reads the class of a document that its kind's schema accepts.
-pub(super) fn class(kind: Kind, root: &Node<'_>, origin: Origin) -> Result<DefaultClass, serde::de::value::Error> {
-    let (metadata, spec, policy) = match kind {
+/// Reads the class of a document that its kind's schema accepts, and whose condition compiles.
+pub(super) fn class(
+    kind: Kind,
+    root: &Node<'_>,
+    origin: Origin,
+    conditions: &mut Conditions,
+) -> Result<DefaultClass, serde::de::value::Error> {
+    let (metadata, spec, policy, when) = match kind {
         Kind::DefaultGatewayClass => {
-            let DefaultGatewayClass { metadata, spec, policy } = DefaultGatewayClass::deserialize(root)?;
-            (metadata, spec, policy.unwrap_or_default())
+            let DefaultGatewayClass { metadata, spec, policy, when } = DefaultGatewayClass::deserialize(root)?;
+            (metadata, spec, policy.unwrap_or_default(), when)
         }
         Kind::GatewayClass => {
             let GatewayClass { metadata, spec } = GatewayClass::deserialize(root)?;
-            (metadata, spec, PolicyManifest::default())
+            (metadata, spec, PolicyManifest::default(), None)
         }
     };
+    let invalid = |_| serde::de::value::Error::custom("its condition is invalid");
+    let when = when.map(|text| conditions.compile(&text)).transpose().map_err(invalid)?;
     let Metadata { name, labels, annotations } = metadata;
     let spec = spec.into_iter().map(|(field, value)| (Unit::spec(&field), value));
     let labels = labels.into_iter().flatten().map(|(key, value)| (Unit::label(&key), value.into()));
@@ -137,7 +150,7 @@ pub(super) fn class(kind: Kind, root: &Node<'_>, origin: Origin) -> Result<Defau
         .map(|(key, value)| (Unit::annotation(&key), value.into()));
     let policy = Policy::from(policy);
     let units: Units = spec.chain(labels).chain(annotations).chain(policy.marks()).collect();
-    Ok(DefaultClass { name, units, policy, origin })
+    Ok(DefaultClass { name, units, policy, when, origin })
 }
 
 impl From<PolicyManifest> for Policy {

@@ -13,6 +13,7 @@ use super::intent::Intent;
 use super::live::{FieldManager, Live, Phase};
 use super::outcome::{Outcome, Owner, Reason, UnitAction, UnitReport};
 use super::policy::{Conflicts, Mode, OnReplace};
+use super::protection::{FINALIZER, Grip};
 use super::unit::{Unit, Units};
 pub use units::UnitPlan;
 use units::{Decisions, Sent};
@@ -47,6 +48,8 @@ pub enum Step {
     Replace,
     /// The deletion of a class whose default is gone: only while no Gateway uses it.
     Delete,
+    /// A patch of the finalizers, bound to the state it was planned from.
+    Grip(Grip),
 }
 
 /// A move of ownership that no apply can do: a patch of `managedFields`, bound to the state it was planned from.
@@ -160,6 +163,16 @@ impl<'a> Plan<'a> {
         Self { step: Step::Apply(intent, force), outcome: Outcome::Configured, reason: None, message, units }
     }
 
+    /// Plans to put our finalizer on a class, or to take it off.
+    #[must_use]
+    pub fn grip(live: &Live, grip: Grip) -> Self {
+        let is_done = live.has_finalizer(FINALIZER) == (grip == Grip::Hold);
+        if is_done || (grip == Grip::Hold && live.phase == Phase::Terminating) {
+            return Self::gone();
+        }
+        Self { step: Step::Grip(grip), outcome: Outcome::Configured, ..Self::gone() }
+    }
+
     fn creation(default: &'a DefaultClass) -> Self {
         let units = default
             .units
@@ -214,10 +227,19 @@ impl<'a> Plan<'a> {
             .collect()
     }
 
-    /// How many units another owner keeps.
+    /// The units that another owner keeps.
     #[must_use]
-    pub fn yielded(&self) -> usize {
-        self.units.iter().filter(|unit| unit.action == UnitAction::Yielded).count()
+    pub fn yielded(&self) -> Box<[Unit]> {
+        self.units.iter().filter(|unit| unit.action == UnitAction::Yielded).map(|unit| unit.unit.clone()).collect()
+    }
+
+    /// The units that are set, taken or removed.
+    pub fn changed(&self) -> impl Iterator<Item = &'a Unit> {
+        let is_changed = |unit: &&UnitPlan<'a>| match unit.action {
+            UnitAction::Set | UnitAction::Enforced | UnitAction::Removed => true,
+            UnitAction::Kept | UnitAction::Yielded | UnitAction::Ignored | UnitAction::StillOwned => false,
+        };
+        self.units.iter().filter(is_changed).map(|unit| unit.unit)
     }
 }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::annotations::{ON_REMOVE, ON_REMOVE_DELETE};
+use super::annotations::{ON_REMOVE, ON_REMOVE_DELETE, PROTECTED, PROTECTED_TRUE};
 use super::unit::Unit;
 
 /// How a default is kept. Everything is optional, and the first value of each enum is the default.
@@ -26,18 +26,19 @@ pub struct Policy {
     pub on_delete: OnDelete,
     /// What happens when an immutable field must change.
     pub on_replace: OnReplace,
-    /// Whether a finalizer holds the class while Gateways use it.
+    /// Whether a finalizer holds the class while Gateways use it, and an annotation says that it is protected.
     pub protect: bool,
 }
 
 impl Policy {
-    /// The units that the policy itself puts on the class: what must outlive the files.
+    /// The units that the policy itself puts on the class: what must outlive the files, or be seen by others.
     pub fn marks(&self) -> impl Iterator<Item = (Unit, Value)> + use<> {
         let on_remove = match self.on_remove {
             OnRemove::Release => None,
             OnRemove::Delete => Some((Unit::annotation(ON_REMOVE), ON_REMOVE_DELETE.into())),
         };
-        on_remove.into_iter()
+        let protected = self.protect.then(|| (Unit::annotation(PROTECTED), PROTECTED_TRUE.into()));
+        on_remove.into_iter().chain(protected)
     }
 }
 

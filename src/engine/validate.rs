@@ -2,11 +2,12 @@
 //!
 //! Three steps, of which each reports all it finds: which kind of document it is ([`kind`]), whether it follows that
 //! kind's schema ([`translate`] makes findings of the validator's errors), and the rules that no schema can express
-//! ([`rules`]).
+//! ([`rules`], [`condition`]).
 
+mod condition;
 mod kind;
 mod rules;
-mod suggest;
+pub(in crate::engine) mod suggest;
 mod translate;
 mod wording;
 
@@ -22,6 +23,7 @@ use super::document::json::{Tree, TreeNode};
 use super::document::{Document, Found, Span};
 use super::manifest::{self, Kind};
 use super::schema;
+use super::when::Conditions;
 use rules::Standing;
 
 /// What a document is about.
@@ -35,8 +37,12 @@ pub struct Candidate {
     pub class: Option<Arc<DefaultClass>>,
 }
 
-/// Validates a document. `None` if it doesn't even name a class.
-pub fn validate(document: &Document<'_>, findings: &mut Findings<'_, '_>) -> Option<Candidate> {
+/// Validates a document of a file, whose conditions are compiled once. `None` if it doesn't even name a class.
+pub fn validate(
+    document: &Document<'_>,
+    conditions: &mut Conditions,
+    findings: &mut Findings<'_, '_>,
+) -> Option<Candidate> {
     let root = &document.root;
     let errors = findings.errors();
     let kind = match kind::kind(root) {
@@ -58,13 +64,14 @@ pub fn validate(document: &Document<'_>, findings: &mut Findings<'_, '_>) -> Opt
         }
     }
     rules::check(kind, standing, root, findings);
+    condition::check(kind, root, conditions, findings);
     let name = root.get("metadata")?.get("name")?;
     let (name, name_span) = (Arc::<str>::from(name.as_str()?), name.span);
     if findings.errors() > errors {
         return Some(Candidate { name, name_span, class: None });
     }
     let origin = Origin { file: findings.file.name.clone(), line: findings.file.line(root.span.start) };
-    match manifest::class(kind, root, origin) {
+    match manifest::class(kind, root, origin, conditions) {
         Ok(class) => Some(Candidate { name: class.name.clone(), name_span, class: Some(Arc::new(class)) }),
         // The schema and the types differ, which the property tests look for.
         Err(error) => {

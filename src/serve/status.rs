@@ -9,6 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 
 use super::Pages;
+use crate::cluster::leader::Role;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::outcome::Report;
 use crate::files::follow::{Configuration, ConfigurationState};
@@ -41,6 +42,6 @@ async fn status(State(pages): State<Pages>) -> Json<Status> {
         ConfigurationState::Accepted => "Accepted",
         ConfigurationState::Rejected => "Rejected",
     };
-    // Until replicas elect a leader, each one writes.
-    Json(Status { report: pages.board.report(), config: Config { state, digest, loaded_at, findings }, leader: true })
+    let leader = *pages.role.borrow() == Role::Leader;
+    Json(Status { report: pages.board.report(), config: Config { state, digest, loaded_at, findings }, leader })
 }

@@ -42,7 +42,7 @@ async fn metrics_are_what_the_contract_names() {
 
 #[tokio::test]
 async fn the_status_tells_units_owners_and_the_configuration() {
-    let s = Scenario::new("status").await;
+    let s = Scenario::new("httpstatus").await;
     s.mount(&[default(&s.name("a"))]);
     let program = s.run().await;
     s.class_where(&s.name("a"), "is there", |class| !class.is_null()).await;

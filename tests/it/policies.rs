@@ -278,8 +278,14 @@ async fn a_deleted_class_that_may_stay_so_stays_deleted() {
     s.class_where(&returns, "is changed", |class| class["spec"]["description"] == "second").await;
     s.class_stays(&stays, "deleted", Value::is_null).await;
     // Its own change does.
+    let before = remembered(&s).await;
     s.mount(&both(&with(stay, "/spec/description", json!("second"))));
     s.class_where(&stays, "is created", |class| class["spec"]["description"] == "second").await;
+    eventually("it is remembered as what it is now", || async {
+        let now = remembered(&s).await;
+        if now[&stays].is_string() && now != before { Ok(()) } else { Err(now) }
+    })
+    .await;
     s.stays_quiet().await;
 }
 

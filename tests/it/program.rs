@@ -36,7 +36,19 @@ pub struct Program {
 impl Program {
     /// Starts `run` on free ports, with these further arguments.
     pub fn start(kubeconfig: &Path, defaults: &Path, manager: &str, further: &[&str]) -> Self {
+        Self::start_in(&[], kubeconfig, defaults, manager, further)
+    }
+
+    /// Starts it with these environment variables.
+    pub fn start_in(
+        environment: &[(&str, &str)],
+        kubeconfig: &Path,
+        defaults: &Path,
+        manager: &str,
+        further: &[&str],
+    ) -> Self {
         let mut child = command()
+            .envs(environment.iter().copied())
             .args(["--log-format", "json", "-v", "--kubeconfig"])
             .arg(kubeconfig)
             .args(["run", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--field-manager", manager])
@@ -134,6 +146,12 @@ impl Program {
         let (_, text) = self.get("/metrics").await;
         let line = text.lines().find(|line| line.split_once(' ').is_some_and(|(key, _)| key == name));
         line.unwrap_or_else(|| panic!("no {name} in {text}")).split_once(' ').unwrap().1.parse().unwrap()
+    }
+
+    /// Ends it without a chance to say goodbye.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Sends a signal and waits for the end.

@@ -46,9 +46,20 @@ impl Proxy {
         Self { address, requests }
     }
 
-    /// All requests so far.
-    pub fn requests(&self) -> Vec<Recorded> {
+    /// All requests so far, whatever they are about.
+    pub fn all(&self) -> Vec<Recorded> {
         self.requests.lock().unwrap().clone()
+    }
+
+    /// The requests so far that are about classes and what decides about them: all but Events, the Lease, and the looks
+    /// at discovery.
+    pub fn requests(&self) -> Vec<Recorded> {
+        let is_beside = |request: &Recorded| {
+            request.path.starts_with("/apis/events.k8s.io/")
+                || request.path.starts_with("/apis/coordination.k8s.io/")
+                || ["/apis", "/api"].contains(&&*request.path)
+        };
+        self.all().into_iter().filter(|request| !is_beside(request)).collect()
     }
 
     /// The requests so far that could have changed something.

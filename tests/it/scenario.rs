@@ -41,7 +41,7 @@ pub struct Scenario {
     pub proxy: Proxy,
     pub kubeconfig: PathBuf,
     pub defaults: PathBuf,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Scenario {
@@ -52,19 +52,24 @@ impl Scenario {
 
     /// On a control plane of its own: for tests that change what others stand on.
     pub async fn on(prefix: &'static str, client: Client) -> Self {
-        let proxy = Proxy::start(client.clone()).await;
         let folder = tempfile::tempdir().unwrap();
-        let kubeconfig = folder.path().join("kubeconfig");
-        let text = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {"server": format!("http://{}", proxy.address)}}],
-            "users": [{"name": "test", "user": {}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
-        });
-        std::fs::write(&kubeconfig, text.to_string()).unwrap();
+        let (proxy, kubeconfig) = proxy_in(folder.path(), "kubeconfig", client.clone()).await;
         let defaults = folder.path().join("defaults");
         std::fs::create_dir(&defaults).unwrap();
-        Self { prefix, client, proxy, kubeconfig, defaults, _folder: folder }
+        Self { prefix, client, proxy, kubeconfig, defaults, folder }
+    }
+
+    /// Another way to the API server, with records of its own, and its kubeconfig.
+    pub async fn another_way(&self, client: Client) -> (Proxy, PathBuf) {
+        proxy_in(self.folder.path(), "another-kubeconfig", client).await
+    }
+
+    /// A namespace of this test alone.
+    pub async fn create_namespace(&self) -> String {
+        let namespace = self.name("system");
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+        self.create("/api/v1/namespaces", &object).await;
+        namespace
     }
 
     /// A class name of this test.
@@ -216,6 +221,12 @@ impl Scenario {
         self.request(Method::DELETE, &format!("{CLASSES}/{name}"), "application/json", &options).await.unwrap();
     }
 
+    /// Somebody deletes an object.
+    pub async fn delete_object(&self, path: &str) {
+        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions"});
+        self.request(Method::DELETE, path, "application/json", &options).await.unwrap();
+    }
+
     /// Waits until the class is as the probe wants; the class then.
     pub async fn class_where(&self, name: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         eventually(&format!("class {name}: {what}"), || async {
@@ -245,6 +256,20 @@ impl Scenario {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
+}
+
+/// A proxy to the API server, and a kubeconfig of this name that leads to it.
+async fn proxy_in(folder: &Path, name: &str, client: Client) -> (Proxy, PathBuf) {
+    let proxy = Proxy::start(client).await;
+    let text = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "test",
+        "clusters": [{"name": "test", "cluster": {"server": format!("http://{}", proxy.address)}}],
+        "users": [{"name": "test", "user": {}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+    });
+    let kubeconfig = folder.join(name);
+    std::fs::write(&kubeconfig, text.to_string()).unwrap();
+    (proxy, kubeconfig)
 }
 
 pub fn path_str(path: &Path) -> &str {

@@ -35,8 +35,14 @@ fn document() -> impl Strategy<Value = Value> {
         option::of(vec("[a-z]{1,9}", 0..2)),
         option::of(any::<bool>()),
     ));
-    (any::<bool>(), any::<bool>(), name, labels, annotations, spec, policy).prop_map(
-        |(is_plain, is_beta, name, labels, annotations, (controller, description, reference), policy)| {
+    let when = option::of(select(vec![
+        "true",
+        "cluster.serves('a/v1', 'B')",
+        "'v1' in cluster.gatewayAPI.servedVersions",
+        "cluster.gatewayApi",
+    ]));
+    (any::<bool>(), any::<bool>(), name, labels, annotations, spec, (policy, when)).prop_map(
+        |(is_plain, is_beta, name, labels, annotations, (controller, description, reference), (policy, when))| {
             let set = |fields: &mut Map<String, Value>, field: &str, value: Option<Value>| {
                 if let Some(value) = value {
                     fields.insert(field.to_owned(), value);
@@ -63,6 +69,9 @@ fn document() -> impl Strategy<Value = Value> {
             let mut document = json!({
                 "apiVersion": "classkeeper.dev/v1alpha1", "kind": "DefaultGatewayClass", "metadata": metadata, "spec": spec,
             });
+            if let Some(when) = when {
+                document["when"] = json!(when);
+            }
             if let Some((mode, conflicts, enforce, create_only, adopt_from, protect)) = policy {
                 let mut policy = Map::new();
                 set(&mut policy, "mode", mode.map(|mode| json!(mode)));
@@ -101,6 +110,7 @@ fn any_value() -> impl Strategy<Value = Value> {
             "classkeeper.dev/v1alpha1",
             "gateway.networking.k8s.io/v1",
             "true",
+            "1 == 2 || a",
             "null",
             "spec.description",
             "metadata.labels['a']",
@@ -237,6 +247,7 @@ proptest! {
         units.sort_by(|a, b| a.0.cmp(&b.0));
         expected.sort_by(|a, b| a.0.cmp(&b.0));
         prop_assert_eq!(units, expected);
+        prop_assert_eq!(class.when.as_ref().map(|when| when.text()), document["when"].as_str());
         let text = |list: &str| {
             let mut units: Vec<_> = document["policy"][list].as_array().into_iter().flatten().collect();
             units.sort_by_key(|unit| unit.as_str());

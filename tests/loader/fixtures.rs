@@ -51,6 +51,9 @@ fn described(defaults: &Defaults) -> String {
         for (unit, value) in class.units.iter() {
             writeln!(text, "  {unit} = {value}").unwrap();
         }
+        if let Some(when) = &class.when {
+            writeln!(text, "  when {}", when.text()).unwrap();
+        }
         writeln!(text, "  {:?}", class.policy).unwrap();
     }
     text

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod agreement;
+mod conditions;
 mod fixtures;
 mod robustness;
 mod schema;

@@ -112,6 +112,11 @@ fn disturbance() -> impl Strategy<Value = Vec<u8>> {
             "~",
             "apiVersion: ",
             "kind: GatewayClass\n",
+            "when: true",
+            "cluster.",
+            " && ",
+            "!(",
+            "\\",
         ])
         .prop_map(|text| text.as_bytes().to_vec()),
         vec(any::<u8>(), 1..4),

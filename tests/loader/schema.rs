@@ -20,7 +20,8 @@ pub(crate) static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| jsonschema::
 
 /// What the loader refuses though the schema accepts it: what this version doesn't support, and the rules that
 /// `engine::validate::rules` lists.
-pub(crate) const NOT_IN_THE_SCHEMA: [Code; 3] = [Code::Unsupported, Code::Contradiction, Code::TooLarge];
+pub(crate) const NOT_IN_THE_SCHEMA: [Code; 4] =
+    [Code::Unsupported, Code::Contradiction, Code::TooLarge, Code::InvalidExpression];
 
 /// The errors of the loader about a document, written as JSON.
 pub(crate) fn errors(document: &Value) -> Vec<Diagnostic> {
@@ -88,6 +89,7 @@ fn full_document(kind: &str) -> Value {
             "mode": "Apply", "conflicts": "Yield", "enforce": ["spec.description"], "createOnly": ["metadata.labels['team']"],
             "adoptFrom": [], "onRemove": "Release", "onDelete": "Recreate", "onReplace": "Block", "protect": false,
         });
+        document["when"] = json!("cluster.serves('v1', 'Pod')");
     }
     document
 }

@@ -37,6 +37,8 @@ pub enum Code {
     WrongType,
     /// A value that the API server or the program would refuse.
     InvalidValue,
+    /// A CEL expression that can't be compiled.
+    InvalidExpression,
     /// A field that exists, but not in a defaults file.
     ForbiddenField,
     /// A label or annotation that belongs to somebody else.
@@ -57,7 +59,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Syntax,
         Self::NotUtf8,
         Self::Unreadable,
@@ -73,6 +75,7 @@ impl Code {
         Self::MissingField,
         Self::WrongType,
         Self::InvalidValue,
+        Self::InvalidExpression,
         Self::ForbiddenField,
         Self::Reserved,
         Self::DuplicateClass,
@@ -102,6 +105,7 @@ impl Code {
             Self::MissingField => "missing-field",
             Self::WrongType => "wrong-type",
             Self::InvalidValue => "invalid-value",
+            Self::InvalidExpression => "invalid-expression",
             Self::ForbiddenField => "forbidden-field",
             Self::Reserved => "reserved",
             Self::DuplicateClass => "duplicate-class",

@@ -4,6 +4,7 @@ use super::{Plan, Rewrite, Step};
 use crate::engine::annotations::{ON_REMOVE, ON_REMOVE_DELETE, Reconcile};
 use crate::engine::live::{FieldManager, Live, Manager, Phase};
 use crate::engine::outcome::{Outcome, Reason};
+use crate::engine::protection::is_held_by;
 use crate::engine::unit::Unit;
 
 impl<'a> Plan<'a> {
@@ -11,7 +12,7 @@ impl<'a> Plan<'a> {
     #[must_use]
     pub fn release(live: &Live, manager: &FieldManager) -> Self {
         let is_ours = |entry: &Manager| *entry.name == *manager.as_str() && entry.subresource.is_none();
-        if !live.managers.iter().any(is_ours) {
+        if !live.managers.iter().any(is_ours) && !is_held_by(live, manager) {
             return Self::gone();
         }
         Self { step: Step::Rewrite(Rewrite::Release), outcome: Outcome::Released, ..Self::gone() }

@@ -66,7 +66,7 @@ fn default_class(units: impl IntoIterator<Item = (Unit, Value)>, policy: Policy)
     let controller = (Unit::ControllerName, CONTROLLER.into());
     let units = units.into_iter().chain([controller]).collect();
     let origin = Origin { file: "10-edge.yaml".into(), line: 1 };
-    DefaultClass { name: "edge".into(), units, policy, origin }
+    DefaultClass { name: "edge".into(), units, policy, when: None, origin }
 }
 
 /// A default with these units, by their spelling, and its policy.
@@ -138,7 +138,9 @@ impl Planned {
     fn body(&self) -> Value {
         match &self.step {
             Step::Create(intent) | Step::Apply(intent, _) => intent.body(API_VERSION),
-            Step::Rest | Step::Rewrite(_) | Step::Replace | Step::Delete => panic!("nothing is applied: {self:?}"),
+            Step::Rest | Step::Rewrite(_) | Step::Replace | Step::Delete | Step::Grip(_) => {
+                panic!("nothing is applied: {self:?}")
+            }
         }
     }
 
@@ -155,7 +157,7 @@ impl Planned {
     fn force(&self) -> Option<Force> {
         match self.step {
             Step::Apply(_, force) => Some(force),
-            Step::Rest | Step::Create(_) | Step::Rewrite(_) | Step::Replace | Step::Delete => None,
+            Step::Rest | Step::Create(_) | Step::Rewrite(_) | Step::Replace | Step::Delete | Step::Grip(_) => None,
         }
     }
 
@@ -183,7 +185,8 @@ fn send(step: &Step, planned: Option<&Live>, server: &mut Server) -> Result<(), 
             server.delete();
             Ok(())
         }
-        (Step::Rest, _) | (_, None) => panic!("there is nothing to send: {step:?}"),
+        // Planned apart from all this: `engine::protection` has its tests.
+        (Step::Rest | Step::Grip(_), _) | (_, None) => panic!("there is nothing to send: {step:?}"),
     }
 }
 

@@ -7,6 +7,11 @@ use gateway_api::gatewayclasses::GatewayClassSpec;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
+use crate::engine::expression;
+
+/// `when`: the length that its compiler takes. What it may say, no schema can tell.
+const WHEN: Text = Text { min: 1, max: expression::LENGTH_AT_MOST, form: None };
+
 /// What a string may be.
 struct Text {
     /// The least number of characters.
@@ -141,6 +146,11 @@ pub(in crate::engine) fn spec(generator: &mut SchemaGenerator) -> Schema {
 /// `metadata.name`.
 pub(in crate::engine) fn name(_: &mut SchemaGenerator) -> Schema {
     NAME.schema()
+}
+
+/// `when`.
+pub(in crate::engine) fn when(_: &mut SchemaGenerator) -> Schema {
+    WHEN.schema()
 }
 
 /// `metadata.labels`.

@@ -1,6 +1,5 @@
 //! The rules that a schema can't express. All of them, in this order:
 //!
-//! - What this version doesn't support yet is an error ([`UNSUPPORTED`]).
 //! - What only a server or a client sets is left out with a warning.
 //! - A name that the Gateway API advises against is a warning.
 //! - The annotations of a class hold at most 256 KiB together.
@@ -20,15 +19,6 @@ use crate::engine::unit::{Unit, UnitPath};
 
 use super::suggest::closest;
 
-/// Values of the policy that the schema knows and this version refuses: the field, and the value if not any.
-const UNSUPPORTED: [(&str, Refused); 1] = [("protect", Refused::True)];
-
-/// Which values of a field are refused.
-enum Refused {
-    /// `true`.
-    True,
-}
-
 /// A guess looks at no more keys than this.
 const GUESSES_AT_MOST: usize = 100;
 
@@ -43,7 +33,6 @@ pub(super) enum Standing {
 }
 
 pub(super) fn check(kind: Kind, standing: Standing, root: &Node<'_>, findings: &mut Findings<'_, '_>) {
-    unsupported(root, findings);
     left_out(kind, root, findings);
     if standing == Standing::FollowsSchema {
         discouraged_name(root, findings);
@@ -51,19 +40,6 @@ pub(super) fn check(kind: Kind, standing: Standing, root: &Node<'_>, findings: &
     annotation_size(root, findings);
     contradictions(root, findings);
     without_effect(root, findings);
-}
-
-fn unsupported(root: &Node<'_>, findings: &mut Findings<'_, '_>) {
-    let Some(policy) = root.get("policy") else { return };
-    for (field, refused) in &UNSUPPORTED {
-        let Some(value) = policy.get(field) else { continue };
-        let written = match refused {
-            Refused::True if value.is_true() => ": true",
-            Refused::True => continue,
-        };
-        let message = format!("policy.{field}{written} is not supported by this version of classkeeper");
-        findings.push(Finding::error(Code::Unsupported, value.span, message));
-    }
 }
 
 fn left_out(kind: Kind, root: &Node<'_>, findings: &mut Findings<'_, '_>) {

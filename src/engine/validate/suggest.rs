@@ -1,7 +1,7 @@
 //! Guesses what somebody meant.
 
 /// The candidate that is most like a word, if any is like it.
-pub(super) fn closest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub(in crate::engine) fn closest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     // Words longer than any candidate by far can't be meant, and their distance takes long to compute.
     let word = word.get(..word.len().min(80)).unwrap_or_default().to_lowercase();
     let distance = |candidate: &str| strsim::damerau_levenshtein(&word, &candidate.to_lowercase());
@@ -14,7 +14,7 @@ pub(super) fn closest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c s
 }
 
 /// The same as the words of a suggestion.
-pub(super) fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
+pub(in crate::engine) fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
     closest(word, candidates).map(|candidate| format!("did you mean {candidate:?}?"))
 }
 

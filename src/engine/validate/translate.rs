@@ -14,9 +14,6 @@ use crate::engine::diagnostic::{Code, Finding, Severity, quoted};
 use crate::engine::document::json::TreeNode;
 use crate::engine::document::{Content, Found, Node};
 
-/// Fields that the contract names and this version doesn't know yet, by JSON pointer.
-const UNSUPPORTED_FIELDS: [&str; 1] = ["/when"];
-
 /// Of more unknown fields than this, nobody guesses what was meant.
 const GUESSES_AT_MOST: usize = 100;
 
@@ -147,11 +144,6 @@ impl Translator<'_> {
 
     fn unknown_field(&self, error: &ValidationError<'_>, found: Found<'_, '_>, path: &str, field: &str) -> Finding {
         let span = found.node.entry(field).map_or_else(|| found.heading(), |entry| entry.key_span);
-        let pointer = format!("{}/{field}", error.instance_path().as_str());
-        if UNSUPPORTED_FIELDS.contains(&&*pointer) {
-            let message = format!("{} is not supported by this version of classkeeper", spelled_path(&pointer));
-            return Finding::error(Code::Unsupported, span, message);
-        }
         let message = match path {
             "" => format!("unknown field {}", quoted(field)),
             path => format!("unknown field {} in {path}", quoted(field)),

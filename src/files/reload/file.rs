@@ -6,6 +6,7 @@ use crate::engine::diagnostic::text::{FileText, Findings};
 use crate::engine::diagnostic::{Code, Diagnostic, Finding};
 use crate::engine::document::Span;
 use crate::engine::validate::{Candidate, validate};
+use crate::engine::when::Conditions;
 use crate::files::snapshot::SnapshotFile;
 use crate::files::yaml::{self, Budget};
 
@@ -35,7 +36,9 @@ impl LoadedFile {
         let mut findings = Findings::new(&text);
         let documents = yaml::parse(&mut findings, Budget::default());
         loaded.documents = documents.len();
-        loaded.candidates = documents.iter().filter_map(|document| validate(document, &mut findings)).collect();
+        let mut conditions = Conditions::default();
+        let mut validate = |document| validate(document, &mut conditions, &mut findings);
+        loaded.candidates = documents.iter().filter_map(&mut validate).collect();
         loaded.findings = findings.into_list();
         loaded
     }

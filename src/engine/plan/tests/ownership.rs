@@ -6,6 +6,7 @@ use super::{CONTROLLER, class, made_by, ours, owners, plan, settle, value, wants
 use crate::engine::outcome::{Outcome, UnitAction};
 use crate::engine::plan::server::{API_VERSION, Server};
 use crate::engine::plan::{Force, Plan, Step};
+use crate::engine::unit::Unit;
 
 #[test]
 fn a_missing_class_is_created_with_every_unit() {
@@ -144,7 +145,7 @@ fn reports_show_what_is_wanted_and_live_and_every_owner() {
     let default = wants([("spec.description", "new")], yielding());
     let (live, manager) = (server.live(), ours());
     let plan = Plan::new(&default, live.as_ref(), &manager);
-    assert_eq!(plan.yielded(), 1);
+    assert_eq!(*plan.yielded(), [Unit::Description]);
     let reports = plan.unit_reports(live.as_ref());
     let report = reports.iter().find(|report| report.unit.to_string() == "spec.description").unwrap();
     assert_eq!((&report.wanted, &report.live), (&Some(json!("new")), &Some(json!("both"))));

@@ -206,6 +206,7 @@ fn word(step: &Step) -> &'static str {
         Step::Rewrite(Rewrite::Release) => "released",
         Step::Replace => "replaced",
         Step::Delete => "deleted",
+        Step::Grip(_) => "gripped",
     }
 }
 

@@ -1,0 +1,307 @@
+//! Follows what the cluster is: which kinds it serves in which versions, and the release of the Gateway API.
+//!
+//! CRDs are watched, by their metadata alone. Each event asks for a look at the server's discovery, and for some more
+//! looks after it: discovery follows a CRD with a delay that nothing announces. Who stands on the facts gets them by a
+//! `tokio::sync::watch` channel.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use http::Request;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::client::Body;
+use kube::core::PartialObjectMeta;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Config, DefaultBackoff, Event};
+use kube::{Api, Client};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::api::{GROUP, ServedVersion, exchange};
+use super::crd::{CLASS_CRD, ClassCrd};
+use super::discovery::Discovery;
+use super::error::ApiError;
+use super::permission::{Permission, refused_verb};
+use crate::engine::facts::{Facts, GatewayApi};
+
+/// When to look at discovery after the first list of CRDs, counted from the list: what changed shortly before.
+const FIRST_LOOKS: &[Duration] = &[Duration::ZERO, Duration::from_secs(1)];
+/// When to look at discovery after an event of a CRD, counted from the event.
+const LOOKS: &[Duration] = &[
+    Duration::ZERO,
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(10),
+];
+/// Two looks are at least this far apart, however many events come.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+/// When to look again at a server that didn't answer.
+const RETRY: Duration = Duration::from_millis(500);
+/// How often to look for the GatewayClass kind where CRDs may not be watched.
+const BLIND_LOOK: Duration = Duration::from_millis(500);
+/// How often to look at everything where CRDs may not be watched and the kind is there.
+const BLIND_RESYNC: Duration = Duration::from_secs(30);
+
+/// What the cluster is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterState {
+    /// What defaults may ask for.
+    pub facts: Arc<Facts>,
+    /// The CRD of GatewayClasses.
+    pub crd: ClassCrd,
+}
+
+impl ClusterState {
+    /// Reads it once.
+    pub async fn read(client: &Client) -> Result<Self, ApiError> {
+        let mut discovery = Discovery::new(client.clone());
+        let crd = read_all(client, &mut discovery).await?;
+        Ok(Self::new(&discovery, crd))
+    }
+
+    fn new(discovery: &Discovery, crd: ClassCrd) -> Self {
+        let kinds = discovery.kinds();
+        let (bundle_version, channel) = crd.release();
+        let gateway_api = GatewayApi {
+            bundle_version: bundle_version.into(),
+            channel: channel.into(),
+            served_versions: discovery
+                .versions_of(GROUP)
+                .filter(|version| kinds.serves(&format!("{GROUP}/{version}"), "GatewayClass"))
+                .map(Into::into)
+                .collect(),
+        };
+        let facts = Facts { kubernetes: discovery.server_version().into(), gateway_api, kinds: kinds.clone() };
+        Self { facts: Arc::new(facts), crd }
+    }
+
+    /// The version in which to speak of GatewayClasses; `None` if they aren't served.
+    #[must_use]
+    pub fn classes(&self) -> Option<ServedVersion> {
+        self.served("GatewayClass")
+    }
+
+    /// The version in which to speak of Gateways; `None` if they aren't served.
+    #[must_use]
+    pub fn gateways(&self) -> Option<ServedVersion> {
+        self.served("Gateway")
+    }
+
+    fn served(&self, kind: &str) -> Option<ServedVersion> {
+        let is_served = |version: &ServedVersion| self.facts.kinds.serves(version.api_version(), kind);
+        [ServedVersion::V1, ServedVersion::V1Beta1].into_iter().find(is_served)
+    }
+}
+
+/// Follows what the cluster is.
+pub struct FollowFacts {
+    /// The cluster.
+    pub client: Client,
+    /// Where it goes; `None` until it is first known.
+    pub state: watch::Sender<Option<ClusterState>>,
+    /// Asks for a look, by somebody who has reason to doubt what is known.
+    pub doubt: Arc<Notify>,
+}
+
+impl FollowFacts {
+    /// Follows until dropped.
+    pub async fn run(self) {
+        let Self { client, state, doubt } = self;
+        let mut discovery = Discovery::new(client.clone());
+        let mut crd = read_first(&client, &mut discovery).await;
+        publish(&state, &discovery, &crd);
+
+        let api = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(client.clone());
+        let events = watcher::watcher(api, Config::default().any_semantic()).backoff(DefaultBackoff::default());
+        let mut events = std::pin::pin!(events);
+        let mut looks = Looks::default();
+        let mut sight = Sight::Unknown;
+        let mut listed = ClassCrd::Absent;
+        loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(Ok(event)) => {
+                        let is_first = sight == Sight::Unknown;
+                        match event {
+                            Event::Init => {
+                                listed = ClassCrd::Absent;
+                                discovery.forget_server();
+                            }
+                            Event::InitApply(object) if is_class_crd(&object) => listed = ClassCrd::of(&object.metadata),
+                            Event::InitApply(_) => {}
+                            Event::InitDone => {
+                                sight = Sight::Seeing;
+                                crd = std::mem::replace(&mut listed, ClassCrd::Absent);
+                                looks.restart(if is_first { FIRST_LOOKS } else { LOOKS });
+                            }
+                            Event::Apply(object) => {
+                                if is_class_crd(&object) {
+                                    crd = ClassCrd::of(&object.metadata);
+                                }
+                                looks.restart(LOOKS);
+                            }
+                            Event::Delete(object) => {
+                                if is_class_crd(&object) {
+                                    crd = ClassCrd::Absent;
+                                }
+                                looks.restart(LOOKS);
+                            }
+                        }
+                        // What the event itself says doesn't wait for discovery.
+                        publish(&state, &discovery, &crd);
+                    }
+                    Some(Err(error)) => {
+                        debug!(%error, "the watch on CRDs was interrupted");
+                        if sight != Sight::Blind && let Some(refusal) = refusal(&client, &error).await {
+                            (sight, crd) = (Sight::Blind, ClassCrd::Unknown);
+                            warn!(error = refusal,
+                                  "CRDs may not be watched; looking at the API's discovery now and then instead");
+                            looks.restart(LOOKS);
+                        }
+                    }
+                    None => return,
+                },
+                () = doubt.notified() => looks.restart(LOOKS),
+                () = looks.due() => {
+                    match discovery.refresh().await {
+                        Ok(()) => looks.done(),
+                        Err(error) => {
+                            warn!(%error, "what the API server serves can't be read");
+                            looks.retry();
+                        }
+                    }
+                    if sight == Sight::Blind {
+                        let is_served = discovery.kinds().serves(ServedVersion::V1.api_version(), "GatewayClass")
+                            || discovery.kinds().serves(ServedVersion::V1Beta1.api_version(), "GatewayClass");
+                        looks.at_the_latest(if is_served { BLIND_RESYNC } else { BLIND_LOOK });
+                    }
+                    publish(&state, &discovery, &crd);
+                }
+            }
+        }
+    }
+}
+
+/// Whether CRDs are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sight {
+    Unknown,
+    Seeing,
+    /// They may not be.
+    Blind,
+}
+
+/// Reads it for the first time, as soon as the server answers.
+async fn read_first(client: &Client, discovery: &mut Discovery) -> ClassCrd {
+    loop {
+        match read_all(client, discovery).await {
+            Ok(crd) => return crd,
+            Err(error) => warn!(%error, "the API server can't be asked what it serves"),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn read_all(client: &Client, discovery: &mut Discovery) -> Result<ClassCrd, ApiError> {
+    let (kinds, crd) = tokio::join!(discovery.refresh(), ClassCrd::read(client));
+    kinds?;
+    match crd {
+        // Whoever may not look at CRDs can still keep classes.
+        Err(ApiError::Refused { .. }) => Ok(ClassCrd::Unknown),
+        crd => crd,
+    }
+}
+
+fn publish(state: &watch::Sender<Option<ClusterState>>, discovery: &Discovery, crd: &ClassCrd) {
+    let new = ClusterState::new(discovery, crd.clone());
+    state.send_if_modified(|known| {
+        if known.as_ref() == Some(&new) {
+            return false;
+        }
+        if known.as_ref().map(|known| &known.facts.gateway_api) != Some(&new.facts.gateway_api) {
+            let GatewayApi { bundle_version, channel, served_versions } = &new.facts.gateway_api;
+            info!(bundle_version, channel, ?served_versions, "the cluster's Gateway API");
+        }
+        *known = Some(new);
+        true
+    });
+}
+
+fn is_class_crd(object: &PartialObjectMeta<CustomResourceDefinition>) -> bool {
+    object.metadata.name.as_deref() == Some(CLASS_CRD)
+}
+
+/// Why the watch on CRDs was refused, with the rule that is missing; `None` if it failed for another reason.
+async fn refusal(client: &Client, error: &watcher::Error) -> Option<String> {
+    let missing = Permission::of_kind("apiextensions.k8s.io", "customresourcedefinitions");
+    if let Some(verb) = refused_verb(error) {
+        return Some(format!("the rule that is missing: {}", missing.to(&[verb])));
+    }
+    // An error in answer to a watch on metadata has more than one line, of which kube reads each as an event. What it
+    // says is asked for once more, by a watch on nothing.
+    if !matches!(error, watcher::Error::WatchFailed(kube::Error::SerdeError(_))) {
+        return None;
+    }
+    let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions\
+                ?watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3Dnone";
+    let request = Request::builder().uri(path).body(Body::empty()).ok()?;
+    match exchange(client, request, "CustomResourceDefinition").await {
+        Err(refused @ ApiError::Refused { .. }) => Some(refused.to_string()),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// The looks at discovery that are still to come.
+#[derive(Debug, Default)]
+struct Looks {
+    start: Option<Instant>,
+    /// After the start, in order.
+    times: &'static [Duration],
+    next: usize,
+    due: Option<Instant>,
+    last: Option<Instant>,
+}
+
+impl Looks {
+    /// Something changed.
+    fn restart(&mut self, times: &'static [Duration]) {
+        let now = Instant::now();
+        (self.start, self.times, self.next) = (Some(now), times, 0);
+        self.plan(now);
+    }
+
+    fn done(&mut self) {
+        let now = Instant::now();
+        self.last = Some(now);
+        self.next += 1;
+        match (self.start, self.times.get(self.next)) {
+            (Some(start), Some(after)) => self.plan(start + *after),
+            (None, _) | (_, None) => self.due = None,
+        }
+    }
+
+    fn retry(&mut self) {
+        self.due = Some(Instant::now() + RETRY);
+    }
+
+    fn at_the_latest(&mut self, after: Duration) {
+        let latest = Instant::now() + after;
+        self.due = Some(self.due.map_or(latest, |due| due.min(latest)));
+    }
+
+    fn plan(&mut self, at: Instant) {
+        let earliest = self.last.map_or(at, |last| last + BETWEEN_LOOKS);
+        self.due = Some(at.max(earliest));
+    }
+
+    async fn due(&self) {
+        match self.due {
+            Some(due) => tokio::time::sleep_until(due).await,
+            None => std::future::pending().await,
+        }
+    }
+}

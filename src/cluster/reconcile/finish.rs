@@ -1,0 +1,221 @@
+//! What comes of a pass: it is noted, counted, logged and told.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::{debug, info, warn};
+
+use super::{Loop, withheld};
+use crate::cluster::board::{Cause, News};
+use crate::cluster::classes::CacheState;
+use crate::cluster::events::{Happening, Regarding, Told, obstacle};
+use crate::cluster::execute::{Pass, Retry, Task};
+use crate::cluster::leader::Role;
+use crate::engine::live::{Live, Phase};
+use crate::engine::outcome::Outcome;
+use crate::engine::protection::{Grip, is_held_by};
+use crate::engine::unit::Unit;
+use crate::metrics::ReconcileResult;
+
+impl Loop {
+    /// Takes in a pass that was under way.
+    pub(super) fn finish_pass(&mut self, task: &Task, pass: &Pass, took: Duration) {
+        let result = match (pass.outcome, pass.retry) {
+            (Outcome::Failed, _) => ReconcileResult::Error,
+            (_, Retry::Never) => ReconcileResult::Success,
+            (_, Retry::Soon(_) | Retry::Slowly | Retry::After(_)) => ReconcileResult::RequeueAfter,
+        };
+        self.metrics.ecosystem().end(result, took);
+        self.finish(task, pass);
+    }
+
+    /// Takes in what came of a class, whether or not anything was sent.
+    pub(super) fn finish(&mut self, task: &Task, pass: &Pass) {
+        let now = Instant::now();
+        self.queue.done(task.name(), pass.retry, now);
+        if let Task::Grip(name, grip) = task {
+            self.finish_grip(name, *grip, pass);
+            return;
+        }
+        if let Task::Keep(_) = task
+            && self.default(task.name()).is_none()
+        {
+            // The default left the files while the pass was under way: the next pass leaves the class.
+            if let Some(live) = &pass.live {
+                self.board.lock().cache.answer(live.clone());
+            }
+            self.look_for_leavers();
+            return;
+        }
+        if self.role == Role::Leader {
+            self.remember(task, pass);
+        }
+        let news = self.board.settle(task, pass);
+        if let Some(duration) = pass.writing {
+            self.metrics.count_apply(pass.outcome, duration);
+        }
+        if let Task::Keep(default) = task
+            && news.changed.is_some()
+            && let Some(pause) = self.breaker.rewritten(default, now)
+        {
+            // As the class was found: what our rewrite took is not in the other one's name any more.
+            let pass = withheld::fighting(default, pass.found.clone(), &self.manager, pause);
+            self.queue.push(task.name(), now);
+            warn!(class = &*default.name, detail = pass.message, "the class is being rewritten again and again");
+        }
+        if let Task::Keep(default) = task
+            && default.policy.protect
+            && news.changed.is_some()
+        {
+            // It is ours now, and Gateways may use it already.
+            self.queue.push(task.name(), now);
+        }
+        let (class, outcome) = (&**task.name(), pass.outcome.as_str());
+        match news.changed {
+            Some(Cause::Drift) => {
+                self.metrics.count_repaired_drift();
+                info!(class, outcome, "repaired what somebody else changed");
+            }
+            Some(Cause::Default) => info!(class, outcome, detail = pass.message, "carried out"),
+            None if pass.outcome == Outcome::Failed => {
+                warn!(class, reason = ?pass.reason, detail = pass.message, "the class can't be kept");
+            }
+            None => debug!(class, outcome, detail = pass.message, "nothing to do"),
+        }
+        if self.role == Role::Leader {
+            self.tell(task, pass, &news);
+        }
+    }
+
+    /// Keeps in mind what must be known when the class is gone.
+    fn remember(&mut self, task: &Task, pass: &Pass) {
+        match task {
+            Task::Keep(default) => match pass.live.as_deref() {
+                Some(live) if live.phase == Phase::Present => {
+                    self.memory.is_there(default);
+                    if is_held_by(live, &self.manager) {
+                        self.held.insert(default.name.clone());
+                    }
+                }
+                // We deleted it, to create it anew: nobody's wish that it stay away.
+                Some(_) if pass.outcome == Outcome::Recreated => self.memory.forget(task.name()),
+                None if pass.found.is_some() => self.memory.forget(task.name()),
+                Some(_) => {}
+                None => {
+                    self.held.remove(task.name());
+                }
+            },
+            // Its default left while the program was down: what was known of it is not known of the next one.
+            Task::Leave(name) => self.memory.forget(name),
+            Task::Release(_) | Task::Grip(..) => {}
+        }
+    }
+
+    fn finish_grip(&mut self, name: &Arc<str>, grip: Grip, pass: &Pass) {
+        if let Some(live) = &pass.live {
+            self.board.lock().cache.answer(live.clone());
+        }
+        if let Some(duration) = pass.writing {
+            self.metrics.count_apply(pass.outcome, duration);
+        }
+        if pass.outcome == Outcome::Configured {
+            self.note_grip(name, grip, pass.live.as_deref());
+        } else if pass.outcome == Outcome::Failed {
+            warn!(class = &**name, reason = ?pass.reason, detail = pass.message, "the finalizer can't be changed");
+        }
+        // What else there is to do comes now; what can't be done now is tried again by itself.
+        if pass.retry == Retry::Never {
+            self.queue.push(name, Instant::now());
+        }
+    }
+
+    fn note_grip(&mut self, name: &Arc<str>, grip: Grip, live: Option<&Live>) {
+        let was_held = match grip {
+            Grip::Hold => !self.held.insert(name.clone()),
+            Grip::LetGo => self.held.remove(name),
+        };
+        let (what, note) = match grip {
+            Grip::Hold if was_held => {
+                self.metrics.count_repaired_drift();
+                (Happening::DriftRepaired, "put back the finalizer that somebody took off")
+            }
+            Grip::Hold => (Happening::Configured, "holds the class by a finalizer, since Gateways use it"),
+            Grip::LetGo => (Happening::Configured, "took the finalizer off"),
+        };
+        info!(class = &**name, "{note}");
+        self.tell_of(live, what, note.to_owned());
+    }
+
+    /// Tells the news of a pass: one Event for a change, and one for what is left to others.
+    fn tell(&self, task: &Task, pass: &Pass, news: &News) {
+        let class = pass.live.as_deref().or(pass.found.as_deref());
+        if let Some(what) = happening(pass.outcome, news) {
+            self.tell_of(class, what, self.note(what, task, pass));
+        }
+        if !news.yielded.is_empty() {
+            let owners = |unit: &Unit| {
+                let owners = class.into_iter().flat_map(|class| class.owners(unit)).map(|owner| &*owner.name);
+                let others: Vec<_> = owners.filter(|name| *name != self.manager.as_str()).collect();
+                format!("{unit} ({})", others.join(", "))
+            };
+            let units: Vec<_> = news.yielded.iter().map(owners).collect();
+            self.tell_of(class, Happening::FieldsYielded, format!("left to their owners: {}", units.join(", ")));
+        }
+    }
+
+    /// What an Event says beside its reason. Units are named, values never are.
+    fn note(&self, what: Happening, task: &Task, pass: &Pass) -> String {
+        let units = || {
+            let plan = task.plan(pass.found.as_deref(), &self.manager);
+            plan.changed().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        };
+        let source = match task {
+            Task::Keep(default) => format!("as {} says", default.origin),
+            Task::Leave(_) | Task::Release(_) | Task::Grip(..) => String::new(),
+        };
+        let message = pass.message.as_deref().unwrap_or_default();
+        match what {
+            Happening::Created if pass.outcome == Outcome::Recreated => format!("deleted and created anew, {source}"),
+            Happening::Created => source,
+            Happening::DriftRepaired if pass.found.is_none() => format!("created again, {source}"),
+            Happening::DriftRepaired => format!("put back {}, {source}", units()),
+            Happening::Configured => format!("set {}, {source}", units()),
+            Happening::Adopted => format!("took over {}, {source}", units()),
+            Happening::Released if message.is_empty() => "its default is gone; its values stay".to_owned(),
+            Happening::Released => message.to_owned(),
+            Happening::Deleted => "its default is gone".to_owned(),
+            Happening::Blocked | Happening::Fighting => obstacle(pass.reason, pass.message.as_deref()),
+            Happening::FieldsYielded | Happening::DefaultsAccepted | Happening::DefaultsRejected => String::new(),
+        }
+    }
+
+    fn tell_of(&self, class: Option<&Live>, what: Happening, note: String) {
+        // An Event needs an object; and without a version there is none.
+        let (Some(class), CacheState::Synced(version)) = (class, self.board.cache_state()) else { return };
+        let regarding = Regarding::Class { name: class.name.clone(), uid: class.uid.clone(), version };
+        self.events.tell(Told { what, regarding, note });
+    }
+}
+
+/// What there is to tell of a pass, if anything: one Event for a change, and none for each further pass.
+fn happening(outcome: Outcome, news: &News) -> Option<Happening> {
+    let changed = |what| match news.changed? {
+        Cause::Drift => Some(Happening::DriftRepaired),
+        Cause::Default => Some(what),
+    };
+    match outcome {
+        Outcome::Created | Outcome::Recreated => changed(Happening::Created),
+        Outcome::Configured => changed(Happening::Configured),
+        Outcome::Adopted => changed(Happening::Adopted),
+        Outcome::Released => changed(Happening::Released),
+        Outcome::Deleted => changed(Happening::Deleted),
+        Outcome::Blocked => news.is_new.then_some(Happening::Blocked),
+        Outcome::Fighting => news.is_new.then_some(Happening::Fighting),
+        Outcome::Unchanged
+        | Outcome::Conflict
+        | Outcome::Paused
+        | Outcome::Skipped
+        | Outcome::Observed
+        | Outcome::Failed => None,
+    }
+}
