@@ -1,11 +1,12 @@
 //! The chart as Helm 3 and 4 render it: valid, the same as kustomize's, and particular about its values.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use control_plane::helm::Version;
 use serde_json::Value;
 
-use crate::cluster::cluster;
+use crate::cluster::{cluster, said};
 use crate::helm::{Helm, chart, full_values};
 use crate::{kustomize, yaml};
 
@@ -168,4 +169,20 @@ async fn two_releases_never_share_a_field_manager() {
         managers.insert(manager);
     }
     assert!(managers.into_iter().eq(["classkeeper", "classkeeper-classkeeper-edge", "classkeeper-edge"]));
+}
+
+/// Whatever the values are, the program understands the arguments.
+#[tokio::test]
+async fn the_arguments_are_the_program_s() {
+    let (helm, values) = (Helm::new(Version::V3).await, full_values());
+    let alone = ["--set", "leaderElection=false", "--set", "replicas=1"];
+    for further in [&[][..], &["--values", &values], &alone] {
+        let documents = helm.template("edge", "a", further).await.unwrap();
+        for kind in ["Deployment", "Job"] {
+            let container = &yaml::only(&documents, kind)["spec"]["template"]["spec"]["containers"][0];
+            let mut command = Command::new(env!("CARGO_BIN_EXE_classkeeper"));
+            command.args(container["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()));
+            said(&command.arg("--help").output().unwrap()).unwrap();
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use crate::cluster::cluster;
 use crate::examples::defaults_of_chart;
+use crate::kustomize::render_overlay;
 use crate::yaml;
 
 /// The YAML blocks of a page that begin with this comment, without it.
@@ -16,19 +17,7 @@ fn blocks(page: &str, first_line: &str) -> Vec<String> {
 #[tokio::test]
 async fn the_overlay_on_the_page_can_be_built() {
     let blocks = blocks("docs/installing.md", "# kustomization.yaml");
-    // A project of its own, which has only what the block points to.
-    let project = tempfile::tempdir().unwrap();
-    for file in yaml::files("deploy/kustomize") {
-        let copy = project.path().join(file.strip_prefix(yaml::project("")).unwrap());
-        std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
-        std::fs::copy(file, copy).unwrap();
-    }
-    let folder = project.path().join("overlay");
-    std::fs::create_dir_all(folder.join("defaults")).unwrap();
-    std::fs::write(folder.join("kustomization.yaml"), &blocks[0]).unwrap();
-    let defaults = yaml::project("deploy/gitops/platform/defaults/10-edge.yaml");
-    std::fs::copy(defaults, folder.join("defaults/10-edge.yaml")).unwrap();
-    let documents = yaml::parse(&cluster().await.run(&["kustomize", folder.to_str().unwrap()]).await.unwrap());
+    let documents = render_overlay(cluster().await, &blocks[0]).await;
     let files = yaml::find(&documents, "ConfigMap", "classkeeper-defaults");
     assert!(files["data"].as_object().unwrap().keys().eq(["10-edge.yaml"]), "{files:#}");
     yaml::find(&documents, "ClusterRole", "classkeeper-deletion");

@@ -16,6 +16,22 @@ pub async fn render(cluster: &Cluster, folder: &str) -> Vec<Value> {
     yaml::parse(&cluster.run(&["kustomize", yaml::project(folder).to_str().unwrap()]).await.unwrap())
 }
 
+/// What an overlay makes that stands beside `deploy/` and has a file `defaults/10-edge.yaml`.
+pub async fn render_overlay(cluster: &Cluster, kustomization: &str) -> Vec<Value> {
+    let project = tempfile::tempdir().unwrap();
+    for file in yaml::files(BASE) {
+        let copy = project.path().join(file.strip_prefix(yaml::project("")).unwrap());
+        std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        std::fs::copy(file, copy).unwrap();
+    }
+    let folder = project.path().join("overlay");
+    std::fs::create_dir_all(folder.join("defaults")).unwrap();
+    std::fs::write(folder.join("kustomization.yaml"), kustomization).unwrap();
+    let defaults = yaml::project(PLATFORM).join("defaults/10-edge.yaml");
+    std::fs::copy(defaults, folder.join("defaults/10-edge.yaml")).unwrap();
+    yaml::parse(&cluster.run(&["kustomize", folder.to_str().unwrap()]).await.unwrap())
+}
+
 /// What the server says when it validates a folder's objects as strictly as it can, without storing them.
 async fn dry_run(cluster: &Cluster, folder: &str) -> Result<String, String> {
     cluster.apply(&render(cluster, folder).await, &["--dry-run=server"]).await
@@ -118,6 +134,21 @@ async fn a_misspelt_field_would_be_refused() {
     deployment["spec"]["replica"] = json!(2);
     let refused = cluster.apply(std::slice::from_ref(deployment), &["--dry-run=server"]).await.unwrap_err();
     assert!(refused.contains(".spec.replica: field not declared in schema"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_overlay_may_choose_another_namespace() {
+    let kustomization = "{apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization, namespace: other, \
+                         resources: [../deploy/kustomize], components: [../deploy/kustomize/components/deletion]}";
+    let documents = render_overlay(cluster().await, kustomization).await;
+    let mut subjects = 0;
+    for document in &documents {
+        for subject in document["subjects"].as_array().into_iter().flatten() {
+            assert_eq!(subject["namespace"], "other", "{document:#}");
+            subjects += 1;
+        }
+    }
+    assert_eq!((subjects, &yaml::only(&documents, "Namespace")["metadata"]["name"]), (3, &json!("other")));
 }
 
 #[tokio::test]

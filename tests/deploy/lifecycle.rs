@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use control_plane::helm::Version;
 use serde_json::{Value, json};
+use tokio::process::Child;
 
 use crate::cluster::{Cluster, cluster, eventually, said};
 use crate::helm::{Helm, chart};
@@ -19,11 +20,44 @@ struct Release {
 }
 
 impl Release {
-    async fn install(&self, namespace: &str, name: &str, further: &[&str]) -> Result<String, String> {
+    /// Installs or upgrades a release.
+    async fn helm(&self, how: &str, namespace: &str, name: &str, further: &[&str]) -> Result<String, String> {
         let kubeconfig = self.cluster.kubeconfig().to_str().unwrap();
         let chart = chart();
-        let fixed = ["install", name, &chart, "--namespace", namespace, "--kubeconfig", kubeconfig];
+        let fixed = [how, name, &chart, "--namespace", namespace, "--kubeconfig", kubeconfig];
         self.helm.run(&[&fixed[..], further].concat()).await
+    }
+
+    async fn install(&self, namespace: &str, name: &str, further: &[&str]) -> Result<String, String> {
+        self.helm("install", namespace, name, further).await
+    }
+
+    /// Begins `helm uninstall`, which goes on when its Job has ended; the Job, and what waits for it.
+    async fn begin_uninstall(&self) -> (Value, Child) {
+        let kubeconfig = self.cluster.kubeconfig().to_str().unwrap();
+        let args = ["uninstall", self.name, "--namespace", self.name, "--kubeconfig", kubeconfig, "--timeout=2m"];
+        let mut uninstall = self.helm.command(&args);
+        let running = uninstall.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let name = format!("{}-release", self.full_name());
+        let created = || async {
+            let job = self.get("job", &name).await;
+            if job.is_null() { Err("no Job yet".to_owned()) } else { Ok(job) }
+        };
+        (eventually("Helm makes the Job", created).await, running)
+    }
+
+    /// Says of the Job what its controller would.
+    async fn end_job(&self, conditions: [&str; 2]) {
+        let now = format!("{:.0}", k8s_openapi::jiff::Timestamp::now());
+        let condition = |kind| json!({"type": kind, "status": "True", "lastTransitionTime": now});
+        let mut status = json!({"startTime": now, "conditions": conditions.map(condition)});
+        if conditions[1] == "Complete" {
+            (status["completionTime"], status["succeeded"]) = (now.as_str().into(), 1.into());
+        }
+        let (name, patch) = (format!("{}-release", self.full_name()), json!({ "status": status }).to_string());
+        let patch = ["--subresource=status", "--type=merge", "--patch", &patch];
+        let args = [&["patch", "job", &name, "--namespace", self.name], &patch[..]].concat();
+        self.cluster.run(&args).await.unwrap();
     }
 
     fn class(&self, suffix: &str) -> String {
@@ -96,6 +130,14 @@ async fn a_release_comes_runs_and_leaves_nothing_but_classes(version: Version, n
     assert!(!container.log().contains("orbidden"), "{}", container.log());
     container.stop().await;
 
+    // Somebody else takes the files over.
+    let defaults = format!("{}-defaults", release.full_name());
+    let existing = format!("existingConfigMap={defaults}");
+    release.helm("upgrade", name, name, &["--set", &existing]).await.unwrap();
+    assert_eq!(release.get("configmap", &defaults).await["data"], files);
+    let deployment = release.get("deployment", &release.full_name()).await;
+    assert_eq!(deployment["spec"]["template"]["spec"]["volumes"][0]["configMap"]["name"], defaults.as_str());
+
     // It leaves.
     uninstall(&release).await;
     for suffix in ["a", "b"] {
@@ -128,20 +170,11 @@ async fn a_release_comes_runs_and_leaves_nothing_but_classes(version: Version, n
 /// `helm uninstall`, whose Job is run by the test.
 async fn uninstall(release: &Release) {
     let (cluster, name) = (release.cluster, release.name);
-    let kubeconfig = cluster.kubeconfig().to_str().unwrap();
-    let mut uninstall =
-        release.helm.command(&["uninstall", name, "--namespace", name, "--kubeconfig", kubeconfig, "--timeout=2m"]);
-    let running = uninstall.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let job = format!("{}-release", release.full_name());
-    let created = || async {
-        let job = release.get("job", &job).await;
-        if job.is_null() { Err("no Job yet".to_owned()) } else { Ok(job) }
-    };
-    let found = eventually("Helm makes the Job", created).await;
+    let (job, running) = release.begin_uninstall().await;
     assert!(release.get("role", "classkeeper").await.is_null(), "the controller's rights are gone before");
-    cluster.create_pod(name, "release", &found["spec"]["template"]).await.unwrap();
+    cluster.create_pod(name, "release", &job["spec"]["template"]).await.unwrap();
 
-    let pod = &found["spec"]["template"]["spec"];
+    let pod = &job["spec"]["template"]["spec"];
     release.hold_lease(3600).await;
     let refused = said(&run_to_end(cluster, name, pod).await).unwrap_err();
     assert!(refused.contains("the controller killed is running"), "{refused}");
@@ -153,25 +186,33 @@ async fn uninstall(release: &Release) {
     let again = said(&run_to_end(cluster, name, pod).await).unwrap();
     assert!(again.contains("owns nothing on this cluster"), "{again}");
 
-    let now = k8s_openapi::jiff::Timestamp::now();
-    let now = format!("{now:.0}");
-    let condition = |kind: &str| json!({"type": kind, "status": "True", "lastTransitionTime": now});
-    let status = json!({"status": {"startTime": now, "completionTime": now, "succeeded": 1,
-        "conditions": [condition("SuccessCriteriaMet"), condition("Complete")]}});
-    let patch = [
-        "patch",
-        "job",
-        &job,
-        "--namespace",
-        name,
-        "--subresource=status",
-        "--type=merge",
-        "--patch",
-        &status.to_string(),
-    ];
-    cluster.run(&patch).await.unwrap();
+    release.end_job(["SuccessCriteriaMet", "Complete"]).await;
     let done = said(&running.wait_with_output().await.unwrap()).unwrap();
     assert!(done.contains("uninstalled"), "{done}");
+}
+
+/// The Job stays for its log, and its rights don't.
+async fn a_job_that_fails_leaves_no_rights(version: Version, name: &'static str) {
+    let release = Release { cluster: cluster().await, helm: Helm::new(version).await, name };
+    release.cluster.namespace(name).await;
+    release.install(name, name, &[]).await.unwrap();
+    let (_, running) = release.begin_uninstall().await;
+    release.end_job(["FailureTarget", "Failed"]).await;
+    let failed = said(&running.wait_with_output().await.unwrap()).unwrap_err();
+    assert!(failed.to_lowercase().contains("failed"), "{failed}");
+    let left = ["get", "job,role,rolebinding,serviceaccount", "--output=name", "--namespace", name];
+    let left = release.cluster.run(&left).await.unwrap();
+    assert_eq!(left, format!("job.batch/{}-release\n", release.full_name()));
+}
+
+#[tokio::test]
+async fn a_job_that_fails_leaves_no_rights_with_helm_3() {
+    a_job_that_fails_leaves_no_rights(Version::V3, "failing3").await;
+}
+
+#[tokio::test]
+async fn a_job_that_fails_leaves_no_rights_with_helm_4() {
+    a_job_that_fails_leaves_no_rights(Version::V4, "failing4").await;
 }
 
 #[tokio::test]
