@@ -33,13 +33,18 @@
 //!     [`expression`](engine::expression).
 //!   - A [`live`](engine::live) class, whose [`field_set`](engine::field_set)s tell who owns which
 //!     [`unit`](engine::unit), and what users say on it in [`annotations`](engine::annotations).
+//!   - The [`facts`](engine::facts) of a cluster, which decide whether a default counts: [`when`](engine::when), an
+//!     [`expression`](engine::expression) in CEL.
 //!   - The [`plan`](engine::plan), decided unit by unit: it rests, or asks for an [`intent`](engine::intent) to be
 //!     applied or for [`managed_fields`](engine::managed_fields) to be moved. What came of it is an
-//!     [`outcome`](engine::outcome).
+//!     [`outcome`](engine::outcome). Apart from it, [`protection`](engine::protection) decides about our finalizer.
 //! - [`cluster`]: the API server. [`class_api`](cluster::class_api) has the calls, [`execute`](cluster::execute) is the
-//!   one place where a plan becomes requests; [`watch`](cluster::watch) fills the cache in
-//!   [`classes`](cluster::classes), and [`reconcile`](cluster::reconcile) is the loop of `run`, with its queue, breaker
-//!   and removal gate. What is known and what came of it stands on the [`board`](cluster::board).
+//!   one place where a plan becomes requests, behind the [`gate`](cluster::gate) of the [`leader`](cluster::leader).
+//!   - [`facts`](cluster::facts) follows what the cluster is; [`watch`](cluster::watch) fills the cache in
+//!     [`classes`](cluster::classes), [`watch_gateways`](cluster::watch_gateways) that in
+//!     [`gateways`](cluster::gateways).
+//!   - [`reconcile`](cluster::reconcile) is the loop of `run`, with its queue, breaker and removal gate. What is known and
+//!     what came of it stands on the [`board`](cluster::board), and is told by [`events`](cluster::events).
 //! - [`commands`]: the command line, one file for each command; only these write to stdout. [`serve`] and [`metrics`]
 //!   say the same over HTTP.
 
