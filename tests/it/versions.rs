@@ -119,13 +119,15 @@ async fn v1beta1_alone_will_do_and_v1_is_taken_when_it_comes_and_left_when_it_go
     s.version = "v1beta1";
     s.mount(&names.each_ref().map(|name| default(name)));
     is_kept(&s, &names[2]).await;
-    s.stays_quiet().await;
+    // The next release of the files reaches them all, whichever version they were written in.
+    s.mount(&names.each_ref().map(|name| with(labelled(name, "new"), "/spec/description", json!("second"))));
     for name in &names {
-        let class = s.get(name).await;
-        assert_eq!(class["spec"]["description"], "mine");
+        let is = |class: &Value| class["metadata"]["labels"]["team"] == "new" && class["spec"]["description"] == "mine";
+        let class = s.class_where(name, "upgraded beside the user's description", is).await;
         let theirs = owned(&class, "kubectl-edit", "Update");
         assert_eq!(theirs, json!({"f:spec": {"f:description": {}}}), "{class:#}");
     }
+    s.stays_quiet().await;
 }
 
 #[tokio::test]
