@@ -27,3 +27,4 @@ mod rewrite;
 pub mod tell_loads;
 pub mod watch;
 pub mod watch_gateways;
+pub(crate) mod withheld;

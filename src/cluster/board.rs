@@ -170,7 +170,12 @@ impl Board {
             message,
             source,
             resource_version: live.map(|live| live.resource_version.clone()),
-            units: task.plan(live, &self.manager).unit_reports(live),
+            units: if outcome == Outcome::Skipped {
+                // Nothing happens to any of them.
+                Vec::new()
+            } else {
+                task.plan(live, &self.manager).unit_reports(live)
+            },
             last_change,
         }
     }

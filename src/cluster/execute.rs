@@ -309,7 +309,12 @@ impl Pass {
             message: self.message.clone(),
             source,
             resource_version: self.live.as_ref().map(|live| live.resource_version.clone()),
-            units: task.plan(found, manager).unit_reports(found),
+            units: if self.outcome == Outcome::Skipped {
+                // Nothing happens to any of them.
+                Vec::new()
+            } else {
+                task.plan(found, manager).unit_reports(found)
+            },
             last_change: None,
         }
     }

@@ -7,7 +7,6 @@
 mod finish;
 mod settling;
 mod start;
-mod withheld;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -41,6 +40,7 @@ use super::watch_gateways::Need;
 use crate::engine::defaults::DefaultClass;
 use crate::engine::live::{FieldManager, Live};
 use crate::engine::protection::{KindPhase, is_held_by};
+use crate::engine::when::Round;
 use crate::files::follow::Configuration;
 use crate::metrics::Metrics;
 
@@ -98,6 +98,8 @@ struct Loop {
     need: watch::Sender<Need>,
     cluster: Option<ClusterState>,
     settling: Settling,
+    /// Conditions of defaults, about the cluster as it is.
+    round: Option<Round>,
     gateways: Gateways,
     /// The classes that our finalizer is on, as far as is known; if it is off one of them, somebody took it off.
     held: HashSet<Arc<str>>,
@@ -140,8 +142,9 @@ impl Controller {
             gate,
             role: *role.borrow_and_update(),
             need,
-            cluster: cluster.borrow_and_update().clone(),
+            cluster: None,
             settling: Settling::default(),
+            round: None,
             gateways,
             held,
             queue,
@@ -153,6 +156,8 @@ impl Controller {
         this.metrics.set_leader(this.role == Role::Leader);
         let initial = configuration.borrow_and_update().clone();
         this.load(&initial);
+        let first = cluster.borrow_and_update().clone();
+        this.change_cluster(first);
         loop {
             this.start_passes();
             let retry = this.queue.next_due();
@@ -301,6 +306,10 @@ impl Loop {
             }
             self.look_at_everything();
         }
+        if old.as_ref().map(|old| &old.facts) != self.cluster.as_ref().map(|new| &new.facts) {
+            self.round = self.cluster.as_ref().map(|new| Round::new(&new.facts));
+            self.look_at_conditions();
+        }
     }
 
     fn kind_phase(&self) -> KindPhase {
@@ -322,6 +331,15 @@ impl Loop {
         let defaults = self.board.lock().defaults.clone().unwrap_or_default();
         let now = Instant::now();
         for default in defaults.iter() {
+            self.queue.push(&default.name, now);
+        }
+    }
+
+    /// Asks for a pass over every class whose default has a condition.
+    fn look_at_conditions(&mut self) {
+        let defaults = self.board.lock().defaults.clone().unwrap_or_default();
+        let now = Instant::now();
+        for default in defaults.iter().filter(|default| default.when.is_some()) {
             self.queue.push(&default.name, now);
         }
     }

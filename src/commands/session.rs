@@ -14,10 +14,12 @@ use crate::cluster::connect::connect;
 use crate::cluster::execute::{Task, pass};
 use crate::cluster::facts::ClusterState;
 use crate::cluster::reconcile::CONCURRENCY;
+use crate::cluster::withheld;
 use crate::engine::defaults::Defaults;
 use crate::engine::live::{FieldManager, Live};
 use crate::engine::outcome::Report;
 use crate::engine::protection::is_held_by;
+use crate::engine::when::Round;
 use crate::metrics::Metrics;
 
 /// A cluster, and its classes as they were when the command began.
@@ -25,6 +27,8 @@ pub(super) struct Session {
     pub(super) client: Client,
     pub(super) classes: Classes,
     pub(super) live: BTreeMap<Arc<str>, Arc<Live>>,
+    /// Conditions of defaults, about the cluster as it was.
+    round: Round,
 }
 
 impl Session {
@@ -43,7 +47,7 @@ impl Session {
         let classes = Classes::new(client.clone(), version, manager.clone(), dry_run);
         let live = classes.list().await.context("can't list GatewayClasses")?;
         let live = live.into_iter().map(|live| (live.name.clone(), Arc::new(live))).collect();
-        Ok(Some(Self { client, classes, live }))
+        Ok(Some(Self { client, classes, live, round: Round::new(&state.facts) }))
     }
 
     /// A class that must be there.
@@ -62,7 +66,15 @@ impl Session {
     pub(super) async fn pass(&self, tasks: Vec<Task>) -> Report {
         let passes = tasks.into_iter().map(|task| async move {
             let live = self.live.get(task.name()).cloned();
-            pass(&self.classes, &task, live).await.report(&task, self.classes.manager())
+            let unmet = match &task {
+                Task::Keep(default) => withheld::unmet(default, Some(&self.round), live.as_ref()),
+                Task::Leave(_) | Task::Release(_) | Task::Grip(..) => None,
+            };
+            let pass = match unmet {
+                Some(pass) => pass,
+                None => pass(&self.classes, &task, live).await,
+            };
+            pass.report(&task, self.classes.manager())
         });
         stream::iter(passes).buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await.into_iter().collect()
     }

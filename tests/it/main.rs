@@ -5,6 +5,7 @@
 
 mod adopting;
 mod commands;
+mod conditions;
 mod crd;
 mod fights;
 mod helm;

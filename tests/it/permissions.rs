@@ -23,7 +23,7 @@ const NO_STREAMING_LISTS: &str = "--feature-gates=WatchList=false";
 /// One right: a verb on a resource.
 #[derive(Clone, Debug, PartialEq)]
 struct Right {
-    /// Whether it stands in a Role or a ClusterRole.
+    /// Whether it stands in a Role or a `ClusterRole`.
     kind: &'static str,
     group: String,
     resource: String,

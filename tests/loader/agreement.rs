@@ -243,6 +243,11 @@ proptest! {
                 expected.push((format!("metadata.{map}['{key}']"), value));
             }
         }
+        // What we write on a protected class ourselves.
+        let mark = json!("true");
+        if document["policy"]["protect"] == true {
+            expected.push(("metadata.annotations['classkeeper.dev/protected']".to_owned(), &mark));
+        }
         let mut units: Vec<_> = class.units.iter().map(|(unit, value)| (unit.to_string(), value)).collect();
         units.sort_by(|a, b| a.0.cmp(&b.0));
         expected.sort_by(|a, b| a.0.cmp(&b.0));

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
-use super::{Loop, withheld};
+use super::Loop;
 use crate::cluster::board::{Cause, News};
 use crate::cluster::classes::CacheState;
 use crate::cluster::events::{Happening, Regarding, Told, obstacle};
 use crate::cluster::execute::{Pass, Retry, Task};
 use crate::cluster::leader::Role;
+use crate::cluster::withheld;
 use crate::engine::live::{Live, Phase};
 use crate::engine::outcome::Outcome;
 use crate::engine::protection::{Grip, is_held_by};

@@ -5,16 +5,17 @@ use std::time::Instant;
 
 use futures::FutureExt;
 
-use super::{CONCURRENCY, Loop, withheld};
+use super::{CONCURRENCY, Loop};
 use crate::cluster::class_api::{Classes, DryRun};
 use crate::cluster::classes::CacheState;
 use crate::cluster::execute::{Pass, Retry, Task, pass};
 use crate::cluster::leader::Role;
 use crate::cluster::memory::Absence;
+use crate::cluster::withheld;
 use crate::engine::defaults::DefaultClass;
 use crate::engine::live::Live;
 use crate::engine::plan::Step;
-use crate::engine::protection::{KindPhase, Use, Word, grip};
+use crate::engine::protection::{Grip, KindPhase, Use, Word, grip};
 
 impl Loop {
     /// Begins passes as long as there is work and room.
@@ -69,8 +70,13 @@ impl Loop {
                 None => Word::NotYetKnown,
             };
             // First, and whatever stands in the way of everything else.
-            if let Some(grip) = grip(live, word, self.gateways.of(name), self.kind_phase(), &self.manager) {
-                return Some(Task::Grip(name.clone(), grip));
+            let grip = grip(live, word, self.gateways.of(name), self.kind_phase(), &self.manager);
+            let is_unmet = |default: &Arc<DefaultClass>| withheld::unmet(default, self.round.as_ref(), None).is_some();
+            match grip {
+                // Not written to: whatever is there stays, and nothing comes.
+                Some(Grip::Hold) if default.as_ref().is_some_and(is_unmet) => {}
+                Some(grip) => return Some(Task::Grip(name.clone(), grip)),
+                None => {}
             }
         }
         match default {
@@ -83,6 +89,11 @@ impl Loop {
 
     /// What comes of a class that isn't to be written now, whatever its plan.
     fn instead_of_a_pass(&mut self, task: &Task, live: Option<&Arc<Live>>, now: Instant) -> Option<Pass> {
+        if let Task::Keep(default) = task
+            && let Some(pass) = withheld::unmet(default, self.round.as_ref(), live)
+        {
+            return Some(pass);
+        }
         if self.role == Role::Standby {
             return Some(withheld::standby(task, live.cloned(), &self.manager));
         }

@@ -8,36 +8,54 @@ use crate::engine::defaults::DefaultClass;
 use crate::engine::live::{FieldManager, Live, Manager};
 use crate::engine::outcome::{Outcome, Reason};
 use crate::engine::plan::Step;
+use crate::engine::when::Round;
 
 /// The cluster has no such kind.
-pub(super) fn kind_missing() -> Pass {
+pub(crate) fn kind_missing() -> Pass {
     let message = "the cluster has no GatewayClass kind; install the Gateway API's CRDs";
     blocked(Reason::CrdMissing, message.to_owned(), None)
 }
 
 /// The kind is going, and every class with it.
-pub(super) fn kind_terminating(live: Option<Arc<Live>>) -> Pass {
+pub(crate) fn kind_terminating(live: Option<Arc<Live>>) -> Pass {
     let message = "the CRD of GatewayClasses is being deleted; waiting for its return";
     blocked(Reason::CrdTerminating, message.to_owned(), live)
 }
 
 /// A Gateway uses the class that was to be deleted; the watch on Gateways tells when the last one goes.
-pub(super) fn in_use(gateway: &str, live: Option<Arc<Live>>) -> Pass {
+pub(crate) fn in_use(gateway: &str, live: Option<Arc<Live>>) -> Pass {
     blocked(Reason::InUse, format!("it isn't deleted while the Gateway {gateway} uses it"), live)
 }
 
 /// Somebody deleted it, and its default respects that.
-pub(super) fn stays_deleted() -> Pass {
+pub(crate) fn stays_deleted() -> Pass {
     skipped("somebody deleted it, and it stays deleted until its default changes", None)
 }
 
 /// Whether somebody deleted it isn't known yet.
-pub(super) fn names_not_known() -> Pass {
+pub(crate) fn names_not_known() -> Pass {
     skipped("waiting for the names of the classes that stay deleted", None)
 }
 
+/// What comes of a default whose condition doesn't hold, or isn't known to; `None` if it counts.
+pub(crate) fn unmet(default: &DefaultClass, round: Option<&Round>, live: Option<&Arc<Live>>) -> Option<Pass> {
+    let when = default.when.as_ref()?;
+    let Some(round) = round else {
+        return Some(skipped("waiting for what the cluster is, which `when` asks for", None));
+    };
+    match round.holds(when) {
+        Ok(true) => None,
+        Ok(false) => Some(skipped(&format!("when is false: {}", when.text()), live.cloned())),
+        // Until the default or the cluster changes, it stays like this.
+        Err(error) => {
+            let (reason, message) = (Some(Reason::Invalid), error.to_string());
+            Some(nothing_sent(Outcome::Failed, reason, message, live.cloned(), Retry::Never))
+        }
+    }
+}
+
 /// Another replica is to do it.
-pub(super) fn standby(task: &Task, live: Option<Arc<Live>>, manager: &FieldManager) -> Pass {
+pub(crate) fn standby(task: &Task, live: Option<Arc<Live>>, manager: &FieldManager) -> Pass {
     let plan = task.plan(live.as_deref(), manager);
     let (outcome, message) = match plan.step {
         Step::Rest => (plan.outcome, plan.message.clone()),
@@ -61,7 +79,7 @@ pub(super) fn standby(task: &Task, live: Option<Arc<Live>>, manager: &FieldManag
 
 /// What a class is reported as while it is left alone after a fight. The other one is whoever owns a unit that isn't as
 /// wanted, else whoever wrote last but us. Who only removes is recorded nowhere.
-pub(super) fn fighting(
+pub(crate) fn fighting(
     default: &DefaultClass,
     live: Option<Arc<Live>>,
     manager: &FieldManager,
