@@ -30,12 +30,15 @@ async fn with_release(release: &str) -> MutexGuard<'static, ControlPlane> {
 async fn serve(cluster: &ControlPlane, versions: &[&str]) {
     let is_one = |name: &Value| versions.iter().any(|version| name == version);
     let set = |all: &mut Vec<Value>| {
-        all.iter_mut().for_each(|version| version["served"] = json!(is_one(&version["name"])));
+        for version in all {
+            version["served"] = json!(is_one(&version["name"]));
+        }
     };
     cluster.edit_crd(CRD, set).await.unwrap();
 }
 
 /// The same, under a program that goes on in the first of them; says how long that took, the server's own time included.
+#[expect(clippy::print_stdout, reason = "for whoever asks, with --nocapture")]
 async fn serve_under(program: &Program, s: &Scenario, cluster: &ControlPlane, versions: &[&str]) {
     let start = Instant::now();
     serve(cluster, versions).await;
