@@ -29,7 +29,7 @@ enum Command {
         /// Release of the Gateway API whose CRDs are installed, or "none"
         #[arg(long, value_name = "VERSION", default_value = GATEWAY_API_VERSION)]
         crds: String,
-        /// Version of Kubernetes, such as "1.34"; else the environment or the newest say it
+        /// Version of Kubernetes, such as "1.34"; without it, the environment says which, and else it is the newest
         #[arg(long, value_name = "VERSION")]
         kubernetes: Option<Kubernetes>,
         /// Stop also at the end of standard input, for a caller that holds a pipe

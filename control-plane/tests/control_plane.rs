@@ -132,7 +132,9 @@ async fn versions_of_a_crd_are_served_or_not_or_dropped() {
     };
     let only = async |version: &str| {
         let serve = |versions: &mut Vec<Value>| {
-            versions.iter_mut().for_each(|served| served["served"] = json!(served["name"] == version));
+            for known in versions {
+                known["served"] = json!(known["name"] == version);
+            }
         };
         control_plane.edit_crd(CRD, serve).await.unwrap();
     };

@@ -97,9 +97,9 @@ struct Loop {
     role: Role,
     need: watch::Sender<Need>,
     cluster: Option<ClusterState>,
+    settling: Settling,
     /// Conditions of defaults, about the cluster as it is.
     round: Option<Round>,
-    settling: Settling,
     gateways: Gateways,
     /// The classes that our finalizer is on, as far as is known; if it is off one of them, somebody took it off.
     held: HashSet<Arc<str>>,
@@ -143,8 +143,8 @@ impl Controller {
             role: *role.borrow_and_update(),
             need,
             cluster: None,
-            round: None,
             settling: Settling::default(),
+            round: None,
             gateways,
             held,
             queue,
