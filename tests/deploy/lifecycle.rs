@@ -128,7 +128,10 @@ async fn a_release_comes_runs_and_leaves_nothing_but_classes(version: Version, n
         assert_eq!(release.owners(suffix).await, [release.full_name()]);
     }
     assert!(!container.log().contains("orbidden"), "{}", container.log());
+    let holder = async || release.get("lease", "classkeeper").await["spec"]["holderIdentity"].clone();
+    assert!(holder().await.as_str().unwrap().starts_with("a-pod"), "who writes holds the Lease");
     container.stop().await;
+    assert!(holder().await.as_str().is_none_or(str::is_empty), "and gives it up at the end: {}", holder().await);
 
     // Somebody else takes the files over.
     let defaults = format!("{}-defaults", release.full_name());
