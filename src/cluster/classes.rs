@@ -1,7 +1,7 @@
 //! The watch cache: every GatewayClass as the cluster has it, as far as we know. Pure: events go in, names that
 //! need a look come out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::api::ServedVersion;
@@ -15,7 +15,13 @@ pub struct ClassCache {
     state: CacheState,
     /// Seen or written since the list under way began; what isn't in here at its end is gone.
     listed: HashSet<Arc<str>>,
+    /// The uids of the classes that went last. The answer to a request that was on its way meanwhile may still have one:
+    /// whoever takes the last finalizer off is answered by the class that is gone with it.
+    gone: VecDeque<Box<str>>,
 }
+
+/// How many uids of classes that went are kept: more than requests can be under way.
+const GONE_AT_MOST: usize = 256;
 
 /// How far the cache can be trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +103,7 @@ impl ClassCache {
             Seen::Deleted { name, uid, version } => {
                 // An old deletion says nothing about the class made since.
                 let is_gone = |live: &Arc<Live>| live.uid == uid || live.resource_version.is_older_than(&version);
+                remember(&mut self.gone, &uid);
                 if self.classes.get(&name).is_some_and(is_gone) {
                     self.classes.remove(&name);
                     return Effect::Class(name);
@@ -115,6 +122,9 @@ impl ClassCache {
     /// Keeps a class unless a newer state of it is known; says whether that is news.
     fn store(&mut self, live: Arc<Live>) -> Effect {
         let name = live.name.clone();
+        if self.gone.contains(&live.uid) {
+            return Effect::None;
+        }
         match self.classes.get(&name) {
             Some(known) if known.resource_version == live.resource_version && known.uid == live.uid => Effect::None,
             Some(known) if live.resource_version.is_older_than(&known.resource_version) => Effect::None,
@@ -127,6 +137,72 @@ impl ClassCache {
 
     fn forget_unlisted(&mut self) {
         let listed = std::mem::take(&mut self.listed);
-        self.classes.retain(|name, _| listed.contains(name));
+        let gone = &mut self.gone;
+        self.classes.retain(|name, live| {
+            let stays = listed.contains(name);
+            if !stays {
+                remember(gone, &live.uid);
+            }
+            stays
+        });
+    }
+}
+
+fn remember(gone: &mut VecDeque<Box<str>>, uid: &str) {
+    if gone.len() == GONE_AT_MOST {
+        gone.pop_front();
+    }
+    gone.push_back(uid.into());
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    fn class(uid: &str, version: u32) -> Arc<Live> {
+        let metadata = json!({"name": "a", "uid": uid, "resourceVersion": version.to_string()});
+        let metadata: ObjectMeta = serde_json::from_value(metadata).unwrap();
+        Arc::new(Live::new(metadata, Map::new()).unwrap())
+    }
+
+    fn synced(live: Arc<Live>) -> ClassCache {
+        let mut cache = ClassCache::default();
+        for seen in [Seen::Listing(ServedVersion::V1), Seen::Item(live), Seen::Listed] {
+            cache.see(seen);
+        }
+        cache
+    }
+
+    #[test]
+    fn an_answer_that_comes_after_the_deletion_brings_nothing_back() {
+        let mut cache = synced(class("first", 1));
+        let deletion = Seen::Deleted { name: "a".into(), uid: "first".into(), version: "3".into() };
+        assert_eq!(cache.see(deletion), Effect::Class("a".into()));
+        // To the request that took the last finalizer off.
+        cache.answer(class("first", 2));
+        assert!(cache.get("a").is_none());
+        cache.answer(class("second", 4));
+        assert!(cache.get("a").is_some(), "the next one of its name is another class");
+    }
+
+    #[test]
+    fn nor_does_one_that_comes_after_a_list_without_it() {
+        let mut cache = synced(class("first", 1));
+        cache.see(Seen::Listing(ServedVersion::V1));
+        assert_eq!(cache.see(Seen::Listed), Effect::All);
+        cache.answer(class("first", 2));
+        assert!(cache.get("a").is_none());
+    }
+
+    #[test]
+    fn an_old_deletion_says_nothing_about_the_class_made_since() {
+        let mut cache = synced(class("first", 1));
+        cache.answer(class("second", 5));
+        let deletion = Seen::Deleted { name: "a".into(), uid: "first".into(), version: "3".into() };
+        assert_eq!(cache.see(deletion), Effect::None);
+        assert_eq!(&*cache.get("a").unwrap().uid, "second");
     }
 }
