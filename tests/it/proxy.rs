@@ -20,9 +20,16 @@ pub struct Recorded {
     pub query: String,
     /// The body, if it is JSON.
     pub body: Value,
+    /// The status of the answer; 0 before there is one.
+    pub status: u16,
 }
 
 impl Recorded {
+    /// Whether the server did what was asked.
+    pub fn succeeded(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
     /// Whether the request could change something on the server, or asks what a change would do.
     pub fn is_write(&self) -> bool {
         self.method != "GET"
@@ -71,12 +78,18 @@ impl Proxy {
 async fn forward(State((client, requests)): State<(Client, Arc<Mutex<Vec<Recorded>>>)>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    requests.lock().unwrap().push(Recorded {
+    let recorded = Recorded {
         method: head.method.to_string(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         body: serde_json::from_slice(&body).unwrap_or_default(),
-    });
+        status: 0,
+    };
+    let index = {
+        let mut requests = requests.lock().unwrap();
+        requests.push(recorded);
+        requests.len() - 1
+    };
     let mut onward = http::Request::builder().method(head.method).uri(head.uri.path_and_query().unwrap().as_str());
     for name in [http::header::CONTENT_TYPE, http::header::ACCEPT] {
         if let Some(value) = head.headers.get(&name) {
@@ -85,7 +98,10 @@ async fn forward(State((client, requests)): State<(Client, Arc<Mutex<Vec<Recorde
     }
     let onward = onward.body(kube::client::Body::from(body.to_vec())).unwrap();
     match client.send(onward).await {
-        Ok(response) => response.map(Body::new),
+        Ok(response) => {
+            requests.lock().unwrap()[index].status = response.status().as_u16();
+            response.map(Body::new)
+        }
         Err(error) => Response::builder().status(502).body(Body::from(error.to_string())).unwrap(),
     }
 }
