@@ -6,15 +6,19 @@ use std::sync::Arc;
 
 use super::api::ServedVersion;
 use super::watch::Seen;
-use crate::engine::live::Live;
+use crate::engine::live::{Live, ResourceVersion};
 
 /// Every GatewayClass as the cluster has it, as far as we know.
 #[derive(Debug, Default)]
 pub struct ClassCache {
     classes: HashMap<Arc<str>, Arc<Live>>,
     state: CacheState,
-    /// Seen or written since the list under way began; what isn't in here at its end is gone.
+    /// What the list under way has so far; what isn't in here at its end is gone.
     listed: HashSet<Arc<str>>,
+    /// The newest version in the list under way.
+    newest: Option<ResourceVersion>,
+    /// The server's answers that no event has confirmed yet. A list may have been made before them.
+    unconfirmed: HashMap<Arc<str>, ResourceVersion>,
     /// The uids of the classes that went last. The answer to a request that was on its way meanwhile may still have one:
     /// whoever takes the last finalizer off is answered by the class that is gone with it.
     gone: VecDeque<Box<str>>,
@@ -76,6 +80,7 @@ impl ClassCache {
             }
             Seen::Listing(version) => {
                 self.listed.clear();
+                self.newest = None;
                 // A list that is only repeated leaves what is known in force until it is complete.
                 if self.state != CacheState::Synced(version) {
                     self.state = CacheState::Listing(version);
@@ -84,10 +89,16 @@ impl ClassCache {
             }
             Seen::Item(live) => {
                 let name = live.name.clone();
-                if !self.listed.insert(name.clone()) {
-                    // The server began the list again: what only the first beginning had may be gone by now.
+                let is_as_known = |known: &Arc<Live>| known.resource_version == live.resource_version;
+                if !self.listed.insert(name.clone()) && self.classes.get(&name).is_some_and(is_as_known) {
+                    // The server began the list again: what only the first beginning had may be gone by now. In one list
+                    // a class comes twice only if it changed meanwhile.
                     self.listed = HashSet::from([name]);
                 }
+                if self.newest.as_ref().is_none_or(|newest| newest.is_older_than(&live.resource_version)) {
+                    self.newest = Some(live.resource_version.clone());
+                }
+                self.confirm(&live);
                 self.store(live)
             }
             Seen::Listed => {
@@ -99,11 +110,17 @@ impl ClassCache {
                 self.state = CacheState::Synced(version);
                 Effect::All
             }
-            Seen::Changed(live) => self.store(live),
+            Seen::Changed(live) => {
+                self.confirm(&live);
+                self.store(live)
+            }
             Seen::Deleted { name, uid, version } => {
                 // An old deletion says nothing about the class made since.
                 let is_gone = |live: &Arc<Live>| live.uid == uid || live.resource_version.is_older_than(&version);
                 remember(&mut self.gone, &uid);
+                if self.unconfirmed.get(&name).is_some_and(|answer| answer.is_older_than(&version)) {
+                    self.unconfirmed.remove(&name);
+                }
                 if self.classes.get(&name).is_some_and(is_gone) {
                     self.classes.remove(&name);
                     return Effect::Class(name);
@@ -115,16 +132,38 @@ impl ClassCache {
 
     /// Takes in the server's answer to a write or a read of ours.
     pub fn answer(&mut self, live: Arc<Live>) {
-        self.listed.insert(live.name.clone());
-        self.store(live);
+        // It may have been on its way while the class went.
+        if self.gone.contains(&live.uid) {
+            return;
+        }
+        let (name, version) = (live.name.clone(), live.resource_version.clone());
+        match self.store(live) {
+            Effect::None => {}
+            Effect::Class(_) | Effect::All => {
+                self.unconfirmed.insert(name, version);
+            }
+        }
+    }
+
+    /// Takes in the server's answer that this class isn't there any more.
+    pub fn answer_gone(&mut self, name: &str, uid: &str) {
+        remember(&mut self.gone, uid);
+        if self.classes.get(name).is_some_and(|known| *known.uid == *uid) {
+            self.classes.remove(name);
+            self.unconfirmed.remove(name);
+        }
+    }
+
+    /// An event is as new as an answer, or newer.
+    fn confirm(&mut self, live: &Live) {
+        if self.unconfirmed.get(&live.name).is_some_and(|answer| !live.resource_version.is_older_than(answer)) {
+            self.unconfirmed.remove(&live.name);
+        }
     }
 
     /// Keeps a class unless a newer state of it is known; says whether that is news.
     fn store(&mut self, live: Arc<Live>) -> Effect {
         let name = live.name.clone();
-        if self.gone.contains(&live.uid) {
-            return Effect::None;
-        }
         match self.classes.get(&name) {
             Some(known) if known.resource_version == live.resource_version && known.uid == live.uid => Effect::None,
             Some(known) if live.resource_version.is_older_than(&known.resource_version) => Effect::None,
@@ -136,11 +175,14 @@ impl ClassCache {
     }
 
     fn forget_unlisted(&mut self) {
-        let listed = std::mem::take(&mut self.listed);
-        let gone = &mut self.gone;
-        self.classes.retain(|name, live| {
-            let stays = listed.contains(name);
+        let (listed, newest) = (std::mem::take(&mut self.listed), self.newest.take());
+        let Self { classes, unconfirmed, gone, .. } = self;
+        classes.retain(|name, live| {
+            // Written after the list was made: the next events tell.
+            let is_newer = |answer: &ResourceVersion| newest.as_ref().is_none_or(|newest| newest.is_older_than(answer));
+            let stays = listed.contains(name) || unconfirmed.get(name).is_some_and(is_newer);
             if !stays {
+                unconfirmed.remove(name);
                 remember(gone, &live.uid);
             }
             stays
@@ -194,6 +236,67 @@ mod tests {
         cache.see(Seen::Listing(ServedVersion::V1));
         assert_eq!(cache.see(Seen::Listed), Effect::All);
         cache.answer(class("first", 2));
+        assert!(cache.get("a").is_none());
+    }
+
+    fn named(name: &str, version: u32) -> Arc<Live> {
+        let metadata = json!({"name": name, "uid": name, "resourceVersion": version.to_string()});
+        let metadata: ObjectMeta = serde_json::from_value(metadata).unwrap();
+        Arc::new(Live::new(metadata, Map::new()).unwrap())
+    }
+
+    fn see(cache: &mut ClassCache, items: &[(&str, u32)]) {
+        for (name, version) in items {
+            cache.see(Seen::Item(named(name, *version)));
+        }
+    }
+
+    fn names(cache: &ClassCache) -> Vec<&str> {
+        let mut names: Vec<_> = cache.iter().map(|live| &*live.name).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn a_list_during_writes_loses_nothing() {
+        let mut cache = ClassCache::default();
+        cache.see(Seen::Listing(ServedVersion::V1));
+        cache.see(Seen::Listed);
+        // Answered before the list, and not in it: it was made before the write.
+        cache.answer(named("before", 12));
+        cache.see(Seen::Listing(ServedVersion::V1));
+        see(&mut cache, &[("a", 5)]);
+        // Answered during the list, before its own item comes.
+        cache.answer(named("b", 14));
+        see(&mut cache, &[("b", 6), ("c", 7)]);
+        cache.answer(named("during", 15));
+        cache.see(Seen::Listed);
+        assert_eq!(names(&cache), ["a", "b", "before", "c", "during"]);
+        cache.see(Seen::Changed(named("before", 12)));
+        // What was confirmed and isn't in the next list is gone; and what comes then is there, whatever was believed.
+        cache.see(Seen::Listing(ServedVersion::V1));
+        see(&mut cache, &[("a", 5), ("b", 14), ("c", 7), ("during", 15)]);
+        cache.see(Seen::Listed);
+        assert_eq!(names(&cache), ["a", "b", "c", "during"]);
+        cache.see(Seen::Changed(named("before", 20)));
+        assert_eq!(names(&cache), ["a", "b", "before", "c", "during"]);
+    }
+
+    #[test]
+    fn a_list_that_begins_again_counts_from_there_and_a_change_during_a_list_is_no_beginning() {
+        let mut cache = ClassCache::default();
+        cache.see(Seen::Listing(ServedVersion::V1));
+        see(&mut cache, &[("a", 5), ("went", 6), ("a", 5), ("b", 7), ("b", 9)]);
+        cache.see(Seen::Listed);
+        assert_eq!(names(&cache), ["a", "b"]);
+    }
+
+    #[test]
+    fn an_answer_that_a_class_is_gone_removes_that_one_only() {
+        let mut cache = synced(class("first", 1));
+        cache.answer_gone("a", "another");
+        assert!(cache.get("a").is_some());
+        cache.answer_gone("a", "first");
         assert!(cache.get("a").is_none());
     }
 

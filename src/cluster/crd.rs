@@ -13,6 +13,8 @@ pub const CLASS_CRD: &str = "gatewayclasses.gateway.networking.k8s.io";
 /// The annotations by which the Gateway API marks its CRDs with the release and the channel they belong to.
 const BUNDLE_VERSION: &str = "gateway.networking.k8s.io/bundle-version";
 const CHANNEL: &str = "gateway.networking.k8s.io/channel";
+/// What is kept of such an annotation, in bytes: conditions count on it being short.
+const ANNOTATION_AT_MOST: usize = 64;
 
 /// The CRD of GatewayClasses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +68,8 @@ impl ClassCrd {
         }
         let annotation = |key| -> Box<str> {
             let annotations = metadata.annotations.as_ref();
-            annotations.and_then(|annotations| annotations.get(key)).cloned().unwrap_or_default().into()
+            let text = annotations.and_then(|annotations| annotations.get(key)).map(String::as_str).unwrap_or_default();
+            text[..text.floor_char_boundary(ANNOTATION_AT_MOST)].into()
         };
         Self::Present {
             uid: metadata.uid.clone().unwrap_or_default().into(),

@@ -174,8 +174,10 @@ impl PublishEvents {
         let Self { client, instance, mut told, metrics } = self;
         let mut recent = Recent::default();
         while let Some(event) = told.recv().await {
+            // The same for each try: one that was answered too late isn't told twice.
+            let name = name(&event.regarding);
             for attempt in 1..=TRIES {
-                let error = match send(&client, &instance, &event, &mut recent).await {
+                let error = match send(&client, &instance, &event, &name, &mut recent).await {
                     Ok(()) => break,
                     Err(error) => error,
                 };
@@ -220,7 +222,7 @@ impl Recent {
     }
 }
 
-async fn send(client: &Client, instance: &str, event: &Told, recent: &mut Recent) -> Result<(), ApiError> {
+async fn send(client: &Client, instance: &str, event: &Told, name: &str, recent: &mut Recent) -> Result<(), ApiError> {
     let (now, time) = (Instant::now(), micro_time(Timestamp::now()));
     let collection = format!("/apis/events.k8s.io/v1/namespaces/{}/events", namespace(&event.regarding));
     if let Some(series) = recent.get(event, now) {
@@ -237,7 +239,6 @@ async fn send(client: &Client, instance: &str, event: &Told, recent: &mut Recent
             }
         }
     }
-    let name = name(&event.regarding);
     let body = json!({
         "apiVersion": "events.k8s.io/v1", "kind": "Event",
         "metadata": {"name": name, "namespace": namespace(&event.regarding)},
@@ -246,8 +247,14 @@ async fn send(client: &Client, instance: &str, event: &Told, recent: &mut Recent
         "reportingController": CONTROLLER, "reportingInstance": instance,
     });
     let content = Some(("application/json", body.to_string().into_bytes()));
-    call::<Value>(client, Method::POST, &collection, content, "Event").await?;
-    recent.insert(event, name, now);
+    match call::<Value>(client, Method::POST, &collection, content, "Event").await {
+        // By an earlier try.
+        Err(ApiError::Stale { .. }) => {}
+        result => {
+            result?;
+        }
+    }
+    recent.insert(event, name.to_owned(), now);
     Ok(())
 }
 

@@ -27,8 +27,8 @@ pub enum Task {
     Leave(Arc<str>),
     /// Give up what is ours of a class, whatever its policy was.
     Release(Arc<str>),
-    /// Put our finalizer on a class, or take it off.
-    Grip(Arc<str>, Grip),
+    /// Put our finalizer on the class of this name and uid, or take it off.
+    Grip(Arc<str>, Box<str>, Grip),
 }
 
 impl Task {
@@ -37,7 +37,7 @@ impl Task {
     pub fn name(&self) -> &Arc<str> {
         match self {
             Self::Keep(default) => &default.name,
-            Self::Leave(name) | Self::Release(name) | Self::Grip(name, _) => name,
+            Self::Leave(name) | Self::Release(name) | Self::Grip(name, ..) => name,
         }
     }
 
@@ -48,8 +48,9 @@ impl Task {
             (Self::Keep(default), live) => Plan::new(default, live, manager),
             (Self::Leave(_), Some(live)) => Plan::leave(live, manager),
             (Self::Release(_), Some(live)) => Plan::release(live, manager),
-            (Self::Grip(_, grip), Some(live)) => Plan::grip(live, *grip),
-            (Self::Leave(_) | Self::Release(_) | Self::Grip(..), None) => Plan::gone(),
+            (Self::Grip(_, uid, grip), Some(live)) if live.uid == *uid => Plan::grip(live, *grip),
+            // Also of a grip: the class that it was about isn't the one that is there.
+            (Self::Grip(..), Some(_)) | (Self::Leave(_) | Self::Release(_) | Self::Grip(..), None) => Plan::gone(),
         }
     }
 }

@@ -44,7 +44,9 @@ const RETRY: Duration = Duration::from_millis(500);
 /// How often to look for the GatewayClass kind where CRDs may not be watched.
 const BLIND_LOOK: Duration = Duration::from_millis(500);
 /// How often to look at everything where CRDs may not be watched and the kind is there.
-const BLIND_RESYNC: Duration = Duration::from_secs(30);
+const BLIND_RESYNC: Duration = Duration::from_secs(10);
+/// After this time without a watch it is tried again.
+const BLIND_FOR: Duration = Duration::from_secs(30);
 
 /// What the cluster is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,87 +114,119 @@ impl FollowFacts {
     pub async fn run(self) {
         let Self { client, state, doubt } = self;
         let mut discovery = Discovery::new(client.clone());
-        let mut crd = read_first(&client, &mut discovery).await;
-        publish(&state, &discovery, &crd);
+        let crd = read_first(&client, &mut discovery).await;
+        let mut known = Known { client, state, doubt, discovery, crd };
+        known.publish();
+        let mut first = FIRST_LOOKS;
+        loop {
+            let refusal = known.watch(first).await;
+            first = LOOKS;
+            warn!(
+                error = refusal,
+                "CRDs may not be watched; looking at them and at the API's discovery now and then instead"
+            );
+            known.look_now_and_then().await;
+        }
+    }
+}
 
-        let api = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(client.clone());
+/// What is known, and where it goes.
+struct Known {
+    client: Client,
+    state: watch::Sender<Option<ClusterState>>,
+    doubt: Arc<Notify>,
+    discovery: Discovery,
+    crd: ClassCrd,
+}
+
+impl Known {
+    /// Watches CRDs, and looks at discovery whenever one changes, until that is refused; why.
+    async fn watch(&mut self, first: &'static [Duration]) -> String {
+        let api = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(self.client.clone());
         let events = watcher::watcher(api, Config::default().any_semantic()).backoff(DefaultBackoff::default());
         let mut events = std::pin::pin!(events);
-        let mut looks = Looks::default();
-        let mut sight = Sight::Unknown;
+        let (mut looks, mut after_list) = (Looks::default(), first);
         let mut listed = ClassCrd::Absent;
         loop {
             tokio::select! {
-                event = events.next() => match event {
-                    Some(Ok(event)) => {
-                        let is_first = sight == Sight::Unknown;
+                Some(event) = events.next() => match event {
+                    Ok(event) => {
                         match event {
                             Event::Init => {
                                 listed = ClassCrd::Absent;
-                                discovery.forget_server();
+                                self.discovery.forget_server();
                             }
                             Event::InitApply(object) if is_class_crd(&object) => listed = ClassCrd::of(&object.metadata),
                             Event::InitApply(_) => {}
                             Event::InitDone => {
-                                sight = Sight::Seeing;
-                                crd = std::mem::replace(&mut listed, ClassCrd::Absent);
-                                looks.restart(if is_first { FIRST_LOOKS } else { LOOKS });
+                                self.crd = std::mem::replace(&mut listed, ClassCrd::Absent);
+                                looks.restart(std::mem::replace(&mut after_list, LOOKS));
                             }
                             Event::Apply(object) => {
                                 if is_class_crd(&object) {
-                                    crd = ClassCrd::of(&object.metadata);
+                                    self.crd = ClassCrd::of(&object.metadata);
                                 }
                                 looks.restart(LOOKS);
                             }
                             Event::Delete(object) => {
                                 if is_class_crd(&object) {
-                                    crd = ClassCrd::Absent;
+                                    self.crd = ClassCrd::Absent;
                                 }
                                 looks.restart(LOOKS);
                             }
                         }
                         // What the event itself says doesn't wait for discovery.
-                        publish(&state, &discovery, &crd);
+                        self.publish();
                     }
-                    Some(Err(error)) => {
+                    Err(error) => {
                         debug!(%error, "the watch on CRDs was interrupted");
-                        if sight != Sight::Blind && let Some(refusal) = refusal(&client, &error).await {
-                            (sight, crd) = (Sight::Blind, ClassCrd::Unknown);
-                            warn!(error = refusal,
-                                  "CRDs may not be watched; looking at the API's discovery now and then instead");
-                            looks.restart(LOOKS);
+                        if let Some(refusal) = refusal(&self.client, &error).await {
+                            return refusal;
                         }
                     }
-                    None => return,
                 },
-                () = doubt.notified() => looks.restart(LOOKS),
+                () = self.doubt.notified() => looks.restart(LOOKS),
                 () = looks.due() => {
-                    match discovery.refresh().await {
+                    match self.discovery.refresh().await {
                         Ok(()) => looks.done(),
                         Err(error) => {
                             warn!(%error, "what the API server serves can't be read");
                             looks.retry();
                         }
                     }
-                    if sight == Sight::Blind {
-                        let is_served = discovery.kinds().serves(ServedVersion::V1.api_version(), "GatewayClass")
-                            || discovery.kinds().serves(ServedVersion::V1Beta1.api_version(), "GatewayClass");
-                        looks.at_the_latest(if is_served { BLIND_RESYNC } else { BLIND_LOOK });
-                    }
-                    publish(&state, &discovery, &crd);
+                    self.publish();
                 }
             }
         }
     }
-}
 
-/// Whether CRDs are seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sight {
-    Unknown,
-    Seeing,
-    /// They may not be.
-    Blind,
+    /// Looks at discovery and lists the CRD again and again, until it's time to try the watch once more.
+    async fn look_now_and_then(&mut self) {
+        let end = Instant::now() + BLIND_FOR;
+        while Instant::now() < end {
+            let (kinds, crd) = tokio::join!(self.discovery.refresh(), ClassCrd::read(&self.client));
+            match kinds {
+                Ok(()) => {}
+                Err(error) => warn!(%error, "what the API server serves can't be read"),
+            }
+            match crd {
+                Ok(crd) => self.crd = crd,
+                // What was known is the best guess.
+                Err(ApiError::Refused { .. }) => {}
+                Err(error) => warn!(%error, "the CRD of GatewayClasses can't be read"),
+            }
+            self.publish();
+            let is_served = ClusterState::new(&self.discovery, self.crd.clone()).classes().is_some();
+            tokio::select! {
+                () = tokio::time::sleep(if is_served { BLIND_RESYNC } else { BLIND_LOOK }) => {}
+                () = self.doubt.notified() => {}
+            }
+        }
+    }
+
+    fn publish(&self) {
+        publish(&self.state, &self.discovery, &self.crd);
+    }
 }
 
 /// Reads it for the first time, as soon as the server answers.
@@ -286,11 +320,6 @@ impl Looks {
 
     fn retry(&mut self) {
         self.due = Some(Instant::now() + RETRY);
-    }
-
-    fn at_the_latest(&mut self, after: Duration) {
-        let latest = Instant::now() + after;
-        self.due = Some(self.due.map_or(latest, |due| due.min(latest)));
     }
 
     fn plan(&mut self, at: Instant) {

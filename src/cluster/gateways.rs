@@ -29,8 +29,6 @@ pub enum GatewaySeen {
     Changed(Gateway),
     /// The Gateway of this name is gone.
     Deleted(Box<str>),
-    /// Gateways may not be watched.
-    Forbidden,
 }
 
 /// Which Gateways use which class, as far as is known.
@@ -48,7 +46,6 @@ enum Knowledge {
     #[default]
     Nothing,
     All,
-    Forbidden,
 }
 
 impl Gateways {
@@ -56,7 +53,7 @@ impl Gateways {
     #[must_use]
     pub fn of(&self, class: &str) -> Use {
         match self.knowledge {
-            Knowledge::Nothing | Knowledge::Forbidden => Use::Unknown,
+            Knowledge::Nothing => Use::Unknown,
             Knowledge::All if self.users.contains_key(class) => Use::Used,
             Knowledge::All => Use::Unused,
         }
@@ -96,10 +93,6 @@ impl Gateways {
                 [before, now].into_iter().flatten().collect()
             }
             GatewaySeen::Deleted(name) => self.remove(&name).into_iter().collect(),
-            GatewaySeen::Forbidden => {
-                self.knowledge = Knowledge::Forbidden;
-                Vec::new()
-            }
         }
     }
 

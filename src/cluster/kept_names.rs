@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::Method;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -15,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::api::{call, percent_encode};
 use super::error::ApiError;
+use super::gate::Gate;
 use crate::engine::defaults::DefaultClass;
 use crate::engine::live::FieldManager;
 use crate::engine::policy::OnDelete;
@@ -28,6 +30,7 @@ pub struct KeptNamesStore {
     client: Client,
     namespace: String,
     manager: FieldManager,
+    gate: Gate,
 }
 
 /// The classes that were there, each with a digest of the default it was kept as.
@@ -81,8 +84,8 @@ fn digest(default: &DefaultClass) -> String {
 impl KeptNamesStore {
     /// The names of the installation that writes as this field manager, in this namespace.
     #[must_use]
-    pub fn new(client: Client, namespace: String, manager: FieldManager) -> Self {
-        Self { client, namespace, manager }
+    pub fn new(client: Client, namespace: String, manager: FieldManager, gate: Gate) -> Self {
+        Self { client, namespace, manager, gate }
     }
 
     /// Reads the names.
@@ -98,8 +101,9 @@ impl KeptNamesStore {
         Ok(KeptNames { names: names.into_iter().map(|(name, digest)| (name.into(), digest)).collect() })
     }
 
-    /// Writes the names.
+    /// Writes the names, if we may write.
     pub async fn write(&self, names: &KeptNames) -> Result<(), ApiError> {
+        self.gate.time_left(Instant::now()).ok_or(ApiError::NotLeader)?;
         let manager = format!("{}-{}", self.manager, "state");
         let path = format!(
             "/api/v1/namespaces/{}/configmaps/{CONFIG_MAP}?force=true&fieldManager={}",

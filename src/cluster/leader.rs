@@ -27,6 +27,8 @@ const DURATION: Duration = Duration::from_secs(15);
 const RENEW_WITHIN: Duration = Duration::from_secs(10);
 /// How often it is renewed, or tried for.
 const PERIOD: Duration = Duration::from_secs(2);
+/// A Lease that is held is renewed at least once in this time, as a rule.
+const RENEWED_WITHIN: Duration = Duration::from_secs(4);
 /// How long one request may take: two of them fit into the time for a renewal.
 const REQUEST: Duration = Duration::from_secs(5);
 
@@ -225,17 +227,33 @@ fn holder(lease: &Lease) -> Option<&str> {
     lease.spec.as_ref()?.holder_identity.as_deref()
 }
 
-/// Who holds the Lease of a namespace now, if anybody does, by the clock of this machine.
+/// Who holds the Lease of a namespace now, if anybody does. Where it seems to have run out by this machine's clock, it is
+/// looked at for a while: that clock may be ahead.
 pub async fn holder_of(client: &Client, namespace: &str) -> Result<Option<String>, ApiError> {
+    let Some(lease) = lease_of(client, namespace).await? else { return Ok(None) };
+    let Some(held_by) = holder(&lease).filter(|held_by| !held_by.is_empty()) else { return Ok(None) };
+    if lasts_until(&lease).is_some_and(|end| end > Timestamp::now()) {
+        return Ok(Some(held_by.to_owned()));
+    }
+    tokio::time::sleep(RENEWED_WITHIN).await;
+    let later = lease_of(client, namespace).await?;
+    let is_renewed = |later: &&Lease| later.metadata.resource_version != lease.metadata.resource_version;
+    let held_by = later.as_ref().filter(is_renewed).and_then(holder).filter(|held_by| !held_by.is_empty());
+    Ok(held_by.map(str::to_owned))
+}
+
+async fn lease_of(client: &Client, namespace: &str) -> Result<Option<Lease>, ApiError> {
     let path = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE}");
-    let lease: Lease = match call(client, Method::GET, &path, None, "Lease").await {
-        Err(ApiError::NotFound { .. }) => return Ok(None),
-        lease => lease?,
-    };
-    let Some(spec) = lease.spec else { return Ok(None) };
+    match call(client, Method::GET, &path, None, "Lease").await {
+        Err(ApiError::NotFound { .. }) => Ok(None),
+        lease => lease.map(Some),
+    }
+}
+
+fn lasts_until(lease: &Lease) -> Option<Timestamp> {
+    let spec = lease.spec.as_ref()?;
     let lasts = SignedDuration::from_secs(spec.lease_duration_seconds.unwrap_or(0).into());
-    let is_valid = spec.renew_time.is_some_and(|renewed| renewed.0 + lasts > Timestamp::now());
-    Ok(spec.holder_identity.filter(|holder| is_valid && !holder.is_empty()))
+    Some(spec.renew_time.as_ref()?.0 + lasts)
 }
 
 /// A time and up to a fifth more, so that replicas don't try in step.

@@ -134,12 +134,16 @@ impl Memory {
     /// Writes what isn't written yet, since the program ends.
     pub(super) async fn save(&mut self) {
         // A write under way may be of older names, and two at once could end in either order.
-        if let Some(work) = self.work.take()
-            && let Ok(Work::Read(_)) | Err(_) = work.await
-        {
-            return;
+        let mut unsaved = self.unsaved;
+        if let Some(work) = self.work.take() {
+            match work.await {
+                Ok(Work::Read(_)) => return,
+                Ok(Work::Wrote) => {}
+                // Once more, with the names of now.
+                Err(_) => unsaved = true,
+            }
         }
-        if self.unsaved
+        if unsaved
             && let Names::Known(names) = &self.names
             && let Err(error) = self.store.write(names).await
         {

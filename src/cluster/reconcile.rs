@@ -5,10 +5,10 @@
 //! [`start`] says what is done about a name, [`finish`] what comes of it.
 
 mod finish;
+mod grips;
 mod settling;
 mod start;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::grips::Grips;
 use self::settling::Settling;
 use super::board::Board;
 use super::breaker::Breaker;
@@ -101,8 +102,7 @@ struct Loop {
     /// Conditions of defaults, about the cluster as it is.
     round: Option<Round>,
     gateways: Gateways,
-    /// The classes that our finalizer is on, as far as is known; if it is off one of them, somebody took it off.
-    held: HashSet<Arc<str>>,
+    grips: Grips,
     queue: Queue,
     removal: RemovalGate,
     breaker: Breaker,
@@ -131,7 +131,7 @@ impl Controller {
             shutdown,
         } = self;
         let (queue, breaker, under_way) = (Queue::default(), Breaker::default(), FuturesUnordered::new());
-        let (gateways, held, memory) = (Gateways::default(), HashSet::new(), Memory::new(kept_names));
+        let (gateways, grips, memory) = (Gateways::default(), Grips::default(), Memory::new(kept_names));
         metrics.ecosystem().set_most_active(CONCURRENCY);
         let mut this = Loop {
             client,
@@ -146,7 +146,7 @@ impl Controller {
             settling: Settling::default(),
             round: None,
             gateways,
-            held,
+            grips,
             queue,
             removal,
             breaker,
@@ -257,7 +257,7 @@ impl Loop {
             Effect::All => {
                 if self.board.cache_state() == CacheState::KindMissing {
                     self.memory.forget_all();
-                    self.held.clear();
+                    self.grips = Grips::default();
                 }
                 self.look_at_everything();
             }
@@ -291,6 +291,7 @@ impl Loop {
                 self.removal.restart(Instant::now());
                 self.memory.reset();
                 self.breaker = Breaker::default();
+                self.grips = Grips::default();
             }
             Role::Standby => {}
         }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -19,6 +20,9 @@ use super::api::{GROUP, ServedVersion};
 use super::facts::ClusterState;
 use super::gateways::{Gateway, GatewaySeen};
 use super::permission::{Permission, refused_verb};
+
+/// How long to wait after a refusal: a right may come later.
+const AFTER_A_REFUSAL: Duration = Duration::from_secs(5);
 
 /// A Gateway as the API server sends it, without what nobody here asks for.
 #[derive(Clone, Debug, Deserialize)]
@@ -118,7 +122,11 @@ impl WatchGateways {
             known_missing = false;
             info!(version = version.api_version(), "watching Gateways");
             tokio::select! {
-                () = follow(&client, version, &seen) => {}
+                ended = follow(&client, version, &seen) => match ended {
+                    Ended::Closed => return,
+                    // From the list on: kube would go on with the watch alone, and what was missed stays missed.
+                    Ended::Refused => tokio::time::sleep(AFTER_A_REFUSAL).await,
+                },
                 () = until_another(&mut state, version) => {}
             }
         }
@@ -134,8 +142,16 @@ async fn until_another(state: &mut watch::Receiver<Option<ClusterState>>, versio
     }
 }
 
-/// Follows one version until nobody listens any more.
-async fn follow(client: &Client, version: ServedVersion, seen: &Sender<GatewaySeen>) {
+/// Why a watch is not continued.
+enum Ended {
+    /// Nobody listens any more.
+    Closed,
+    /// It isn't allowed.
+    Refused,
+}
+
+/// Follows one version.
+async fn follow(client: &Client, version: ServedVersion, seen: &Sender<GatewaySeen>) -> Ended {
     let api = Api::<GatewayObject>::all_with(client.clone(), &version);
     let events = watcher::watcher(api, Config::default().any_semantic()).backoff(DefaultBackoff::default());
     let mut events = std::pin::pin!(events);
@@ -151,12 +167,13 @@ async fn follow(client: &Client, version: ServedVersion, seen: &Sender<GatewaySe
                 let Some(verb) = refused_verb(&error) else { continue };
                 let missing = Permission::of_kind(GROUP, "gateways");
                 warn!(rule = %missing.to(&[verb]),
-                      "Gateways may not be watched; no class is protected, and none that is in use can be told");
-                GatewaySeen::Forbidden
+                      "Gateways may not be watched; which classes are in use is known late, or not at all");
+                return Ended::Refused;
             }
         };
         if seen.send(event).await.is_err() {
-            return;
+            break;
         }
     }
+    Ended::Closed
 }

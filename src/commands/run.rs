@@ -136,10 +136,10 @@ impl Args {
         tasks.serve(listen, serve::public(pages.clone()), "health and metrics").await?;
         tasks.serve(admin_listen, serve::admin(pages), "status").await?;
         let Watched { cluster, seen, gateways, need } = tasks.watch(&client);
-        let events = tasks.tell(&client, identity, &loaded, &metrics);
+        let events = tasks.tell(&client, identity, &loaded, &metrics, &written);
         let empty = if allow_empty { EmptySource::RemovesAll } else { EmptySource::RemovesNothing };
         let controller = Controller {
-            kept_names: KeptNamesStore::new(client.clone(), namespace, field_manager.clone()),
+            kept_names: KeptNamesStore::new(client.clone(), namespace, field_manager.clone(), gate.clone()),
             client,
             manager: field_manager,
             configuration: loaded,
@@ -242,16 +242,17 @@ impl Tasks {
         identity: String,
         loaded: &watch::Receiver<Configuration>,
         metrics: &Arc<Metrics>,
+        written: &CancellationToken,
     ) -> Events {
         let (events, publish) = events::channel(client.clone(), identity, metrics);
         if let Some(pod) = Pod::own() {
             self.spawn_until_shutdown(tell_loads(pod, loaded.clone(), events.clone()));
         }
-        let shutdown = self.shutdown.clone();
+        let written = written.clone();
         self.spawn(async move {
             let mut publishing = std::pin::pin!(publish.run());
             tokio::select! {
-                () = shutdown.cancelled() => {}
+                () = written.cancelled() => {}
                 () = &mut publishing => return,
             }
             // What the last passes tell is still sent, if that is soon done.

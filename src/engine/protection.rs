@@ -5,7 +5,7 @@
 
 use super::annotations::Reconcile;
 use super::defaults::DefaultClass;
-use super::live::{FieldManager, Live, Phase};
+use super::live::{FieldManager, Live, Manager, Operation, Phase};
 use super::outcome::Outcome;
 use super::plan::Plan;
 
@@ -56,7 +56,12 @@ pub enum KindPhase {
 #[must_use]
 pub fn grip(live: &Live, word: Word<'_>, usage: Use, kind: KindPhase, manager: &FieldManager) -> Option<Grip> {
     if live.has_finalizer(FINALIZER) {
-        let is_ours = is_held_by(live, manager) || matches!(word, Word::Described(_));
+        // One that belongs to nobody is whoever's the class is, or is to be.
+        let is_ours = match holder(live, manager) {
+            Holder::Us => true,
+            Holder::AnotherInstallation => false,
+            Holder::Nobody => matches!(word, Word::Described(_)) || is_held_by(live, manager),
+        };
         let is_over = match word {
             Word::Described(default) => !default.policy.protect,
             Word::NotYetKnown => false,
@@ -88,14 +93,46 @@ pub fn grip(live: &Live, word: Word<'_>, usage: Use, kind: KindPhase, manager: &
     }
 }
 
-/// Whether the finalizer on a class is this manager's. Another installation has the same finalizer under another name;
-/// where the record of owners was wiped, it is taken for ours.
+/// Whether the finalizer on a class is this manager's: put there by it, or by nobody who is known to let go of it, on a
+/// class that is this manager's, or of which nobody knows whose it is.
 #[must_use]
 pub fn is_held_by(live: &Live, manager: &FieldManager) -> bool {
-    let is_ours = |name: &str| *name == *manager.as_str();
     live.has_finalizer(FINALIZER)
-        && (live.managers.is_empty()
-            || live.managers.iter().any(|entry| is_ours(&entry.name) && entry.subresource.is_none()))
+        && match holder(live, manager) {
+            Holder::Us => true,
+            Holder::AnotherInstallation => false,
+            Holder::Nobody => {
+                live.managers.is_empty() || live.applied_by(manager).is_some_and(|ours| ours.units().next().is_some())
+            }
+        }
+}
+
+/// Whose the finalizer on a class is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    Us,
+    /// Another manager, which applies to the class as well: it keeps the class, and lets go of it.
+    AnotherInstallation,
+    /// Nobody, or somebody who only happened to write it, as whoever restores a backup does.
+    Nobody,
+}
+
+fn holder(live: &Live, manager: &FieldManager) -> Holder {
+    let has_it = |entry: &&Manager| {
+        entry.subresource.is_none() && entry.fields.finalizers().any(|finalizer| finalizer == FINALIZER)
+    };
+    let owners = || live.managers.iter().filter(has_it).map(|entry| &*entry.name);
+    let applies = |name: &str| {
+        let is_apply = |entry: &Manager| *entry.name == *name && entry.operation == Operation::Apply;
+        live.managers.iter().any(|entry| is_apply(entry) && entry.subresource.is_none())
+    };
+    if owners().any(|name| *name == *manager.as_str()) {
+        Holder::Us
+    } else if owners().any(applies) {
+        Holder::AnotherInstallation
+    } else {
+        Holder::Nobody
+    }
 }
 
 #[cfg(test)]
@@ -208,9 +245,22 @@ mod tests {
 
     #[test]
     fn another_installation_s_finalizer_is_left_alone() {
+        let owned = json!({"f:metadata": {"f:finalizers": {".": {}, "v:\"classkeeper.dev/in-use\"": {}}}});
+        let applied = json!({"f:spec": {"f:controllerName": {}}});
         let theirs = json!({"finalizers": [FINALIZER], "managedFields": [
-            {"manager": "classkeeper-2", "operation": "Update", "fieldsV1": {}}]});
+            {"manager": "classkeeper-2", "operation": "Apply", "fieldsV1": applied},
+            {"manager": "classkeeper", "operation": "Apply", "fieldsV1": applied},
+            {"manager": "classkeeper-2", "operation": "Update", "fieldsV1": owned}]});
         assert_eq!(decide(&class(&theirs), Word::Gone, Use::Unused), None);
+        // Also by one that only describes the same class.
+        for policy in [Policy::default(), protecting(), Policy { mode: Mode::Observe, ..Policy::default() }] {
+            assert_eq!(decide(&class(&theirs), Word::Described(&default(policy)), Use::Unused), None);
+        }
+        // Who restored a backup doesn't come back to let go of it.
+        let restored = json!({"finalizers": [FINALIZER], "managedFields": [
+            {"manager": "restore", "operation": "Update", "fieldsV1": owned}]});
+        let described = default(protecting());
+        assert_eq!(decide(&class(&restored), Word::Described(&described), Use::Unused), Some(Grip::LetGo));
         let wiped = json!({"finalizers": [FINALIZER], "managedFields": []});
         assert_eq!(decide(&class(&wiped), Word::Gone, Use::Unused), Some(Grip::LetGo));
     }

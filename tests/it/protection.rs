@@ -1,6 +1,6 @@
 //! `protect: true`: the class outlives its deletion while Gateways use it, and nothing else is ever held up by that.
 
-use control_plane::{ControlPlane, Options};
+use control_plane::{ControlPlane, Options, User};
 use serde_json::{Value, json};
 
 use crate::program::Program;
@@ -189,4 +189,103 @@ async fn the_removal_of_the_kind_is_not_held_up() {
     control_plane.install_crds(control_plane::GATEWAY_API_VERSION).await.unwrap();
     s.class_where(&name, "is held", is_held).await;
     s.stays_quiet().await;
+}
+
+/// Another installation beside ours: the same files, another field manager.
+#[tokio::test]
+async fn two_installations_leave_each_other_s_finalizer_alone() {
+    let (s, program, name) = held("protecttwo").await;
+    let observing = tempfile::tempdir().unwrap();
+    let observe = with(default(&name), "/policy", json!({"mode": "Observe"}));
+    std::fs::write(observing.path().join("a.json"), observe.to_string()).unwrap();
+    let other = Program::start(&s.kubeconfig, observing.path(), "classkeeper-protecttwo-b", &[]);
+    other.class_is(&name, "Observed").await;
+    s.stays_quiet().await;
+    assert!(is_held(&s.get(&name).await));
+    assert!(program.metric("classkeeper_drift_repaired_total").await < 0.5);
+}
+
+/// A right of the user, one verb on one resource, for all classes and Gateways or CRDs.
+async fn grant(s: &Scenario, role: &str, user: &str, rules: &[(&str, &str, &[&str])]) {
+    let rbac = "/apis/rbac.authorization.k8s.io/v1";
+    let rule = |(group, resource, verbs): &(&str, &str, &[&str])| json!({"apiGroups": [group], "resources": [resource], "verbs": verbs});
+    let role_object = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": role},
+        "rules": rules.iter().map(rule).collect::<Vec<_>>()});
+    s.create(&format!("{rbac}/clusterroles"), &role_object).await;
+    let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": role},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}]});
+    s.create(&format!("{rbac}/clusterrolebindings"), &binding).await;
+}
+
+#[tokio::test]
+async fn without_the_right_to_watch_it_comes_off_all_the_same_if_later() {
+    let user = "keeper";
+    let users = vec![User { name: user.to_owned(), token: "keeper-token".to_owned(), groups: vec![] }];
+    let control_plane = ControlPlane::start(Options { users, ..Options::default() }).await.unwrap();
+    let s = Scenario::on("protectrights", control_plane.client().await.unwrap()).await;
+    let (group, name) = ("gateway.networking.k8s.io", s.name("a"));
+    let rules: [(&str, &str, &[&str]); 3] = [
+        (group, "gatewayclasses", &["get", "list", "watch", "create", "patch"]),
+        (group, "gateways", &["list"]),
+        ("apiextensions.k8s.io", "customresourcedefinitions", &["list"]),
+    ];
+    grant(&s, "some", user, &rules).await;
+    let (_, kubeconfig) = s.another_way(control_plane.client_as(user).await.unwrap()).await;
+    s.mount(&[protected(&name)]);
+    let program = Program::start(&kubeconfig, &s.defaults, &s.manager(), &[]);
+    s.create_gateway(&name).await;
+    s.class_where(&name, "is held", is_held).await;
+    s.delete_gateway(&name).await;
+    s.class_where(&name, "is free", is_free).await;
+    s.create_gateway(&name).await;
+    s.class_where(&name, "is held again", is_held).await;
+    // Nor does the kind hang on it.
+    s.delete_object(CRD).await;
+    eventually("the CRD is gone", || async {
+        let crd = s.object(CRD).await;
+        if crd.is_null() { Ok(()) } else { Err(crd["metadata"].clone()) }
+    })
+    .await;
+    assert_eq!(program.get("/livez").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_finalizer_that_is_refused_holds_up_nothing_else() {
+    let s = Scenario::new("protectrefused").await;
+    let name = s.name("a");
+    let admission = "/apis/admissionregistration.k8s.io/v1";
+    let rule = json!({"apiGroups": ["gateway.networking.k8s.io"], "apiVersions": ["*"], "resources": ["gatewayclasses"],
+        "operations": ["UPDATE"], "resourceNames": [name]});
+    let policy = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": name}, "spec": {"failurePolicy": "Fail", "matchConstraints": {"resourceRules": [rule]},
+            "validations": [{"expression": "!has(object.metadata.finalizers)", "message": "no finalizers here"}]}});
+    s.create(&format!("{admission}/validatingadmissionpolicies"), &policy).await;
+    let binding = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}});
+    s.create(&format!("{admission}/validatingadmissionpolicybindings"), &binding).await;
+    s.mount(&[protected(&name)]);
+    let program = s.run().await;
+    s.class_where(&name, "is there", |class| !class.is_null()).await;
+    eventually("the policy is in force", || async {
+        let finalizers = json!({"metadata": {"finalizers": ["example.com/a"]}});
+        match s.try_edit(&name, &finalizers).await {
+            Err(error) if error.to_string().contains("no finalizers here") => Ok(()),
+            other => {
+                s.edit(&name, "a-user", &json!({"metadata": {"finalizers": null}})).await;
+                Err(format!("{other:?}"))
+            }
+        }
+    })
+    .await;
+    s.create_gateway(&name).await;
+    let is_told =
+        |class: &Value| class["message"].as_str().is_some_and(|message| message.contains("no finalizers here"));
+    program.class_where(&name, "the refusal is told", is_told).await;
+    s.edit(&name, "a-user", &json!({"metadata": {"labels": {"team": null}}})).await;
+    s.class_where(&name, "is repaired", |class| class["metadata"]["labels"]["team"] == "edge").await;
+    // It is tried again, and ever more seldom.
+    s.delete_object(&format!("{admission}/validatingadmissionpolicybindings/{name}")).await;
+    s.class_where(&name, "is held", is_held).await;
+    s.delete_object(&format!("{admission}/validatingadmissionpolicies/{name}")).await;
 }

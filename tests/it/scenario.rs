@@ -150,6 +150,12 @@ impl Scenario {
         self.request(Method::PATCH, &path, "application/merge-patch+json", patch).await.unwrap()
     }
 
+    /// Somebody edits a class and may be refused.
+    pub async fn try_edit(&self, name: &str, patch: &Value) -> Result<Value, kube::Error> {
+        let path = format!("{}/{name}?fieldManager=a-user", self.classes());
+        self.request(Method::PATCH, &path, "application/merge-patch+json", patch).await
+    }
+
     /// Somebody sends a JSON patch to a class.
     pub async fn patch(&self, name: &str, manager: &str, operations: &Value) -> Value {
         let path = format!("{}/{name}?fieldManager={manager}", self.classes());

@@ -33,11 +33,16 @@ impl Loop {
     /// Takes in what came of a class, whether or not anything was sent.
     pub(super) fn finish(&mut self, task: &Task, pass: &Pass) {
         let now = Instant::now();
-        self.queue.done(task.name(), self.settling.retry(pass.retry, now), now);
-        if let Task::Grip(name, grip) = task {
-            self.finish_grip(name, *grip, pass);
+        if let Task::Grip(name, uid, grip) = task {
+            self.finish_grip(name, uid, *grip, pass);
             return;
         }
+        // A finalizer that waits for its next try is looked at then.
+        let retry = match (self.settling.retry(pass.retry, now), self.grips.pause(task.name(), now)) {
+            (Retry::Never, Some(pause)) => Retry::After(pause),
+            (retry, _) => retry,
+        };
+        self.queue.done(task.name(), retry, now);
         if let Task::Keep(_) = task
             && self.default(task.name()).is_none()
         {
@@ -51,6 +56,14 @@ impl Loop {
         if self.role == Role::Leader {
             self.remember(task, pass);
         }
+        let with_failure;
+        let pass = match self.grips.failure(task.name()) {
+            Some(failure) if pass.message.is_none() => {
+                with_failure = Pass { message: Some(failure.to_owned()), ..pass.clone() };
+                &with_failure
+            }
+            Some(_) | None => pass,
+        };
         let news = self.board.settle(task, pass);
         if let Some(duration) = pass.writing {
             self.metrics.count_apply(pass.outcome, duration);
@@ -95,45 +108,57 @@ impl Loop {
                 Some(live) if live.phase == Phase::Present => {
                     self.memory.is_there(default);
                     if is_held_by(live, &self.manager) {
-                        self.held.insert(default.name.clone());
+                        self.grips.is_on(&default.name);
                     }
                 }
                 // We deleted it, to create it anew: nobody's wish that it stay away.
-                Some(_) if pass.outcome == Outcome::Recreated => self.memory.forget(task.name()),
-                None if pass.found.is_some() => self.memory.forget(task.name()),
+                Some(_) if pass.outcome == Outcome::Recreated => self.forget(task.name()),
+                None if pass.found.is_some() => self.forget(task.name()),
                 Some(_) => {}
-                None => {
-                    self.held.remove(task.name());
-                }
+                None => self.grips.forget(task.name()),
             },
             // Its default left while the program was down: what was known of it is not known of the next one.
-            Task::Leave(name) => self.memory.forget(name),
+            Task::Leave(name) => self.forget(name),
             Task::Release(_) | Task::Grip(..) => {}
         }
     }
 
-    fn finish_grip(&mut self, name: &Arc<str>, grip: Grip, pass: &Pass) {
-        if let Some(live) = &pass.live {
-            self.board.lock().cache.answer(live.clone());
+    /// Drops what was known of a class that is gone or not ours any more.
+    fn forget(&mut self, name: &str) {
+        self.memory.forget(name);
+        self.grips.forget(name);
+    }
+
+    fn finish_grip(&mut self, name: &Arc<str>, uid: &str, grip: Grip, pass: &Pass) {
+        let now = Instant::now();
+        match &pass.live {
+            Some(live) => self.board.lock().cache.answer(live.clone()),
+            None => self.board.lock().cache.answer_gone(name, uid),
         }
         if let Some(duration) = pass.writing {
             self.metrics.count_apply(pass.outcome, duration);
         }
         if pass.outcome == Outcome::Configured {
-            self.note_grip(name, grip, pass.live.as_deref());
+            self.note_grip(name, grip, pass.live.as_deref(), now);
         } else if pass.outcome == Outcome::Failed {
-            warn!(class = &**name, reason = ?pass.reason, detail = pass.message, "the finalizer can't be changed");
+            let message = pass.message.as_deref().unwrap_or_default();
+            warn!(class = &**name, reason = ?pass.reason, detail = message, "the finalizer can't be changed");
+            self.grips.failed(name, format!("the finalizer can't be changed: {message}"), now);
+        } else if pass.outcome != Outcome::Unchanged {
+            self.grips.later(name, now);
         }
-        // What else there is to do comes now; what can't be done now is tried again by itself.
-        if pass.retry == Retry::Never {
-            self.queue.push(name, Instant::now());
-        }
+        // What else there is to do comes now, also if this failed.
+        self.queue.done(name, Retry::Never, now);
+        self.queue.push(name, now);
     }
 
-    fn note_grip(&mut self, name: &Arc<str>, grip: Grip, live: Option<&Live>) {
+    fn note_grip(&mut self, name: &Arc<str>, grip: Grip, live: Option<&Live>, now: Instant) {
         let was_held = match grip {
-            Grip::Hold => !self.held.insert(name.clone()),
-            Grip::LetGo => self.held.remove(name),
+            Grip::Hold => self.grips.put(name, now),
+            Grip::LetGo => {
+                self.grips.forget(name);
+                true
+            }
         };
         let (what, note) = match grip {
             Grip::Hold if was_held => {

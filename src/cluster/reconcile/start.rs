@@ -72,10 +72,10 @@ impl Loop {
             // First, and whatever stands in the way of everything else.
             let grip = grip(live, word, self.gateways.of(name), self.kind_phase(), &self.manager);
             let is_unmet = |default: &Arc<DefaultClass>| withheld::unmet(default, self.round.as_ref(), None).is_some();
-            match grip {
+            match grip.filter(|_| self.grips.pause(name, now).is_none()) {
                 // Not written to: whatever is there stays, and nothing comes.
                 Some(Grip::Hold) if default.as_ref().is_some_and(is_unmet) => {}
-                Some(grip) => return Some(Task::Grip(name.clone(), grip)),
+                Some(grip) => return Some(Task::Grip(name.clone(), live.uid.clone(), grip)),
                 None => {}
             }
         }
