@@ -61,6 +61,13 @@ impl Grips {
         self.0.entry(class.clone()).or_default().pause(now);
     }
 
+    /// Notes that it is as it should be, so that a failure is past.
+    pub(super) fn nothing_due(&mut self, class: &str) {
+        if let Some(memory) = self.0.get_mut(class) {
+            memory.failure = None;
+        }
+    }
+
     /// How long to wait before the next try; `None` if it may be now.
     pub(super) fn pause(&self, class: &str, now: Instant) -> Option<Duration> {
         let pause = self.0.get(class)?.not_before?.saturating_duration_since(now);
@@ -111,5 +118,8 @@ mod tests {
         assert_eq!((grips.failure("a"), grips.pause("a", now)), (Some("refused"), Some(FIRST_PAUSE)));
         grips.put(&class, now + FIRST_PAUSE);
         assert_eq!((grips.failure("a"), grips.pause("a", now + FIRST_PAUSE)), (None, None));
+        grips.failed(&class, "refused".to_owned(), now);
+        grips.nothing_due("a");
+        assert_eq!(grips.failure("a"), None);
     }
 }

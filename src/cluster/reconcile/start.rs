@@ -56,7 +56,7 @@ impl Loop {
 
     /// What is to be done to a class now; `None` for nothing at all.
     fn task(
-        &self,
+        &mut self,
         name: &Arc<str>,
         default: Option<Arc<DefaultClass>>,
         live: Option<&Live>,
@@ -71,6 +71,9 @@ impl Loop {
             };
             // First, and whatever stands in the way of everything else.
             let grip = grip(live, word, self.gateways.of(name), self.kind_phase(), &self.manager);
+            if grip.is_none() {
+                self.grips.nothing_due(name);
+            }
             let is_unmet = |default: &Arc<DefaultClass>| withheld::unmet(default, self.round.as_ref(), None).is_some();
             match grip.filter(|_| self.grips.pause(name, now).is_none()) {
                 // Not written to: whatever is there stays, and nothing comes.
