@@ -4,6 +4,14 @@ use std::fmt::Display;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use classkeeper::cluster::api::ServedVersion;
+use classkeeper::cluster::class_api::{Classes, DryRun};
+use classkeeper::cluster::error::ApiError;
+use classkeeper::cluster::gate::{Gate, LeaseTerm};
+use classkeeper::cluster::kept_names::{KeptNames, KeptNamesStore};
+use classkeeper::engine::intent::Intent;
+use classkeeper::engine::live::FieldManager;
+use classkeeper::engine::plan::Force;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -142,6 +150,33 @@ async fn a_leader_that_was_stopped_past_its_lease_writes_no_more() {
     // And it is a good standby again.
     assert!(other.stop("TERM").await.success());
     until_it_leads(&stopped).await;
+}
+
+/// Each of the writes, whatever made somebody believe that it may be sent.
+#[tokio::test]
+async fn without_the_lease_no_write_is_sent() {
+    let s = Scenario::new("leadgate").await;
+    let name = s.name("a");
+    s.create_as(
+        "somebody",
+        &json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
+        "metadata": {"name": name}, "spec": {"controllerName": "example.com/controller"}}),
+    )
+    .await;
+    let manager = FieldManager::new(&s.manager()).unwrap();
+    let open = Classes::new(s.client.clone(), ServedVersion::V1, manager.clone(), DryRun::No);
+    let live = open.get(&name).await.unwrap().unwrap();
+    let classes = open.clone().behind(Gate::Lease(LeaseTerm::default()));
+    let names = KeptNamesStore::new(s.client.clone(), "default".to_owned(), manager, Gate::Lease(LeaseTerm::default()));
+    let refused = [
+        classes.apply(&name, &Intent::new(&name), Force::Yes).await.map(|_| ()),
+        classes.patch(&name, vec![json!({"op": "add", "path": "/metadata/labels", "value": {}})]).await.map(|_| ()),
+        classes.annotate(&live, "example.com/a", Some("b")).await.map(|_| ()),
+        classes.delete(&live).await,
+        names.write(&KeptNames::default()).await,
+    ];
+    assert_eq!(refused, [(); 5].map(|()| Err(ApiError::NotLeader)));
+    assert_eq!(classes.get(&name).await.unwrap(), Some(live), "reading is nobody's privilege");
 }
 
 #[tokio::test]
