@@ -97,11 +97,10 @@ async fn forward(State((client, requests)): State<(Client, Arc<Mutex<Vec<Recorde
         }
     }
     let onward = onward.body(kube::client::Body::from(body.to_vec())).unwrap();
-    match client.send(onward).await {
-        Ok(response) => {
-            requests.lock().unwrap()[index].status = response.status().as_u16();
-            response.map(Body::new)
-        }
+    let response = match client.send(onward).await {
+        Ok(response) => response.map(Body::new),
         Err(error) => Response::builder().status(502).body(Body::from(error.to_string())).unwrap(),
-    }
+    };
+    requests.lock().unwrap()[index].status = response.status().as_u16();
+    response
 }
