@@ -75,6 +75,7 @@ impl ClassCache {
         match seen {
             Seen::KindMissing => {
                 self.classes.clear();
+                self.unconfirmed.clear();
                 self.state = CacheState::KindMissing;
                 Effect::All
             }

@@ -29,7 +29,6 @@ impl Pod {
     /// The Pod that this is; `None` if it isn't one, or doesn't know its name and uid.
     #[must_use]
     pub fn own() -> Option<Self> {
-        let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
         Some(Self { namespace: pod_namespace()?, name: variable("POD_NAME")?, uid: variable("POD_UID")? })
     }
 }
@@ -46,9 +45,14 @@ pub fn own_namespace() -> String {
     pod_namespace().unwrap_or_else(|| "default".to_owned())
 }
 
+/// An environment variable that says something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 fn pod_namespace() -> Option<String> {
-    let told = std::env::var("POD_NAMESPACE").ok();
-    let namespace = told.or_else(|| std::fs::read_to_string(NAMESPACE_FILE).ok())?.trim().to_owned();
+    let namespace =
+        variable("POD_NAMESPACE").or_else(|| std::fs::read_to_string(NAMESPACE_FILE).ok())?.trim().to_owned();
     (!namespace.is_empty()).then_some(namespace)
 }
 
@@ -57,7 +61,6 @@ fn pod_namespace() -> Option<String> {
 pub fn own_identity() -> String {
     use std::hash::{BuildHasher, RandomState};
 
-    let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
     let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
     let name = variable("POD_NAME").or_else(host).unwrap_or_else(|| "classkeeper".to_owned());
     format!("{name}_{:016x}", RandomState::new().hash_one(std::process::id()))

@@ -151,6 +151,7 @@ impl Known {
             tokio::select! {
                 Some(event) = events.next() => match event {
                     Ok(event) => {
+                        let before = self.crd.clone();
                         match event {
                             Event::Init => {
                                 listed = ClassCrd::Absent;
@@ -175,8 +176,10 @@ impl Known {
                                 looks.restart(LOOKS);
                             }
                         }
-                        // What the event itself says doesn't wait for discovery.
-                        self.publish();
+                        // What the event itself says doesn't wait for discovery; most are about other CRDs.
+                        if self.crd != before {
+                            self.publish();
+                        }
                     }
                     Err(error) => {
                         debug!(%error, "the watch on CRDs was interrupted");
@@ -216,7 +219,7 @@ impl Known {
                 Err(error) => warn!(%error, "the CRD of GatewayClasses can't be read"),
             }
             self.publish();
-            let is_served = ClusterState::new(&self.discovery, self.crd.clone()).classes().is_some();
+            let is_served = self.state.borrow().as_ref().is_some_and(|state| state.classes().is_some());
             tokio::select! {
                 () = tokio::time::sleep(if is_served { BLIND_RESYNC } else { BLIND_LOOK }) => {}
                 () = self.doubt.notified() => {}
@@ -225,7 +228,18 @@ impl Known {
     }
 
     fn publish(&self) {
-        publish(&self.state, &self.discovery, &self.crd);
+        let new = ClusterState::new(&self.discovery, self.crd.clone());
+        self.state.send_if_modified(|known| {
+            if known.as_ref() == Some(&new) {
+                return false;
+            }
+            if known.as_ref().map(|known| &known.facts.gateway_api) != Some(&new.facts.gateway_api) {
+                let GatewayApi { bundle_version, channel, served_versions } = &new.facts.gateway_api;
+                info!(bundle_version, channel, ?served_versions, "the cluster's Gateway API");
+            }
+            *known = Some(new);
+            true
+        });
     }
 }
 
@@ -248,21 +262,6 @@ async fn read_all(client: &Client, discovery: &mut Discovery) -> Result<ClassCrd
         Err(ApiError::Refused { .. }) => Ok(ClassCrd::Unknown),
         crd => crd,
     }
-}
-
-fn publish(state: &watch::Sender<Option<ClusterState>>, discovery: &Discovery, crd: &ClassCrd) {
-    let new = ClusterState::new(discovery, crd.clone());
-    state.send_if_modified(|known| {
-        if known.as_ref() == Some(&new) {
-            return false;
-        }
-        if known.as_ref().map(|known| &known.facts.gateway_api) != Some(&new.facts.gateway_api) {
-            let GatewayApi { bundle_version, channel, served_versions } = &new.facts.gateway_api;
-            info!(bundle_version, channel, ?served_versions, "the cluster's Gateway API");
-        }
-        *known = Some(new);
-        true
-    });
 }
 
 fn is_class_crd(object: &PartialObjectMeta<CustomResourceDefinition>) -> bool {

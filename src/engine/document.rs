@@ -82,12 +82,6 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// Whether it is `true`.
-    #[must_use]
-    pub fn is_true(&self) -> bool {
-        matches!(self.content, Content::Bool(true))
-    }
-
     /// What it is, in a few words: `the number 10`, `a list`.
     #[must_use]
     pub fn describe(&self) -> String {

@@ -15,6 +15,7 @@ use crate::cluster::withheld;
 use crate::engine::defaults::DefaultClass;
 use crate::engine::live::Live;
 use crate::engine::plan::Step;
+use crate::engine::policy::OnReplace;
 use crate::engine::protection::{Grip, KindPhase, Use, Word, grip};
 
 impl Loop {
@@ -114,13 +115,25 @@ impl Loop {
                 return Some(withheld::fighting(default, live.cloned(), &self.manager, pause));
             }
         }
-        match task.plan(live.map(|live| &**live), &self.manager).step {
+        self.in_use(task, live)
+    }
+
+    /// What comes of a class that was to be deleted, if a Gateway is known to use it.
+    fn in_use(&self, task: &Task, live: Option<&Arc<Live>>) -> Option<Pass> {
+        // Most tasks never delete, and a plan is made by the pass anyway.
+        let may_delete = match task {
+            Task::Keep(default) => default.policy.on_replace == OnReplace::Recreate,
+            Task::Leave(_) => true,
+            Task::Release(_) | Task::Grip(..) => false,
+        };
+        let live = live.filter(|_| may_delete)?;
+        match task.plan(Some(&**live), &self.manager).step {
             Step::Delete | Step::Replace => {
                 self.need_gateways();
                 // A deletion asks the server once more; that there is a user is enough not to ask.
                 let user = self.gateways.user_of(task.name());
                 let user = user.filter(|_| self.gateways.of(task.name()) == Use::Used)?;
-                Some(withheld::in_use(user, live.cloned()))
+                Some(withheld::in_use(user, Some(live.clone())))
             }
             Step::Rest | Step::Create(_) | Step::Apply(..) | Step::Rewrite(_) | Step::Grip(_) => None,
         }
