@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::classes::{CacheState, ClassCache};
+use super::classes::{CacheState, ClassCache, Effect};
 use super::execute::{Pass, Task};
-use crate::engine::defaults::Defaults;
-use crate::engine::live::{FieldManager, Live};
+use super::watch::Seen;
+use crate::engine::defaults::{DefaultClass, Defaults};
+use crate::engine::live::{FieldManager, Live, Pools};
 use crate::engine::outcome::{ClassReport, LastChange, Outcome, Reason, Report};
 use crate::engine::unit::Unit;
 use crate::metrics::Metrics;
@@ -30,6 +31,7 @@ pub struct State {
     /// The defaults in force; `None` before the first good load.
     pub defaults: Option<Arc<Defaults>>,
     verdicts: BTreeMap<Arc<str>, Verdict>,
+    pools: Pools,
 }
 
 /// What came of a class's last pass.
@@ -57,6 +59,8 @@ pub enum Cause {
 pub struct News {
     /// Why the pass changed the class, if it did.
     pub changed: Option<Cause>,
+    /// Whether this was the first pass for what is wanted.
+    pub is_first: bool,
     /// Whether the class was reported otherwise before.
     pub is_new: bool,
     /// The units that other owners keep and that weren't theirs before.
@@ -64,6 +68,39 @@ pub struct News {
 }
 
 impl State {
+    /// Takes in what the watch saw.
+    pub fn see(&mut self, mut seen: Seen) -> Effect {
+        match &mut seen {
+            Seen::Item(live) | Seen::Changed(live) => self.share(live),
+            Seen::KindMissing | Seen::Listing(_) | Seen::Listed | Seen::Deleted { .. } => {}
+        }
+        self.cache.see(seen)
+    }
+
+    /// Takes in the server's answer to a write or a read of ours.
+    pub fn answer(&mut self, live: &Arc<Live>) {
+        let mut live = live.clone();
+        self.share(&mut live);
+        self.cache.answer(live);
+    }
+
+    /// Puts defaults in force; returns those that were.
+    pub fn load(&mut self, new: &Arc<Defaults>) -> Arc<Defaults> {
+        let old = self.defaults.replace(new.clone()).unwrap_or_default();
+        let is_same = |new: &Arc<DefaultClass>| old.get(&new.name).is_some_and(|old| Arc::ptr_eq(old, new));
+        for default in new.iter().filter(|default| !is_same(default)) {
+            if let Some(live) = self.cache.get_mut(&default.name) {
+                Arc::make_mut(live).share(Some(default), &mut self.pools);
+            }
+        }
+        old
+    }
+
+    fn share(&mut self, live: &mut Arc<Live>) {
+        let default = self.defaults.as_ref().and_then(|defaults| defaults.get(&live.name));
+        Arc::make_mut(live).share(default.map(|default| &**default), &mut self.pools);
+    }
+
     /// Whether something came of a class that is still told.
     #[must_use]
     pub fn is_reported(&self, name: &str) -> bool {
@@ -94,7 +131,7 @@ impl Board {
     pub fn settle(&self, task: &Task, pass: &Pass) -> News {
         let mut state = self.lock();
         if let Some(live) = &pass.live {
-            state.cache.answer(live.clone());
+            state.answer(live);
         }
         let before = state.verdicts.get(task.name());
         let was_as_wanted = before.is_some_and(|before| before.task == *task && before.outcome == Outcome::Unchanged);
@@ -119,6 +156,7 @@ impl Board {
         let is_known = |unit: &Unit| known.map_or(!changed, |known| known.contains(unit));
         let news = News {
             changed: changed.then_some(cause),
+            is_first: before.is_none_or(|before| before.task != *task),
             is_new,
             yielded: pass.yielded.iter().filter(|&unit| !is_known(unit)).cloned().collect(),
         };

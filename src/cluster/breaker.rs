@@ -15,10 +15,21 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(30);
 /// A fight is over after this time without a rewrite.
 const PEACE: Duration = Duration::from_mins(10);
 
+/// From this size on, classes at peace are dropped.
+const SMALL: usize = 64;
+
 /// Who rewrote what how often. Its size is bounded by the number of classes that are being rewritten.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Breaker {
     classes: HashMap<Arc<str>, Rewrites>,
+    /// At this size those at peace are dropped.
+    full: usize,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self { classes: HashMap::new(), full: SMALL }
+    }
 }
 
 #[derive(Debug)]
@@ -29,15 +40,20 @@ struct Rewrites {
     paused_until: Option<Instant>,
 }
 
+impl Rewrites {
+    fn is_over(&self, now: Instant) -> bool {
+        // A pause, in which nothing could be rewritten, proves nothing.
+        let last = self.times.back().copied().max(self.paused_until);
+        last.is_none_or(|last| last + PEACE <= now)
+    }
+}
+
 impl Breaker {
     /// How long to leave a class alone; `None` if it may be written.
     pub fn pause(&mut self, intent: &Arc<DefaultClass>, now: Instant) -> Option<Duration> {
         let rewrites = self.classes.get(&intent.name)?;
-        // A pause, in which nothing could be rewritten, proves nothing.
-        let last = rewrites.times.back().copied().max(rewrites.paused_until);
-        let quiet = last.is_none_or(|last| last + PEACE <= now);
         // A new intent ends a fight: what the other one objected to may be gone.
-        if rewrites.intent != *intent || quiet {
+        if rewrites.intent != *intent || rewrites.is_over(now) {
             self.classes.remove(&intent.name);
             return None;
         }
@@ -47,6 +63,10 @@ impl Breaker {
     /// Notes that a class was rewritten for an intent; how long to leave it alone, if that was once too often.
     pub fn rewritten(&mut self, intent: &Arc<DefaultClass>, now: Instant) -> Option<Duration> {
         let new = || Rewrites { intent: intent.clone(), times: VecDeque::new(), fights: 0, paused_until: None };
+        if self.classes.len() >= self.full {
+            self.classes.retain(|_, rewrites| !rewrites.is_over(now));
+            self.full = (2 * self.classes.len()).max(SMALL);
+        }
         let rewrites = self.classes.entry(intent.name.clone()).or_insert_with(new);
         if rewrites.intent != *intent {
             *rewrites = new();
@@ -79,9 +99,10 @@ mod tests {
     use crate::engine::defaults::Origin;
     use crate::engine::policy::Policy;
     use crate::engine::unit::{Unit, Units};
+    use crate::engine::value::UnitValue;
 
     fn intent(description: &str) -> Arc<DefaultClass> {
-        let units: Units = [(Unit::Description, description.into())].into_iter().collect();
+        let units: Units = [(Unit::Description, UnitValue::from(description))].into_iter().collect();
         let origin = Origin { file: "a.yaml".into(), line: 1 };
         Arc::new(DefaultClass { name: "a".into(), units, policy: Policy::default(), when: None, origin })
     }

@@ -65,6 +65,11 @@ impl ClassCache {
         self.classes.get(name)
     }
 
+    /// The same, to let go of memory that others hold as well.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Arc<Live>> {
+        self.classes.get_mut(name)
+    }
+
     /// All classes, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Live>> {
         self.classes.values()

@@ -131,12 +131,13 @@ mod tests {
     use crate::engine::defaults::Origin;
     use crate::engine::policy::Policy;
     use crate::engine::unit::Unit;
+    use crate::engine::value::UnitValue;
     use crate::engine::when::When;
 
     fn default(description: &str, on_delete: OnDelete) -> DefaultClass {
         DefaultClass {
             name: "a".into(),
-            units: [(Unit::Description, description.into())].into_iter().collect(),
+            units: [(Unit::Description, UnitValue::from(description))].into_iter().collect(),
             policy: Policy { on_delete, ..Policy::default() },
             when: None,
             origin: Origin { file: "a.yaml".into(), line: 1 },

@@ -216,7 +216,7 @@ impl Loop {
     fn load(&mut self, configuration: &Configuration) {
         self.removal.load(configuration);
         let Some(new) = configuration.defaults.clone() else { return };
-        let old = self.board.lock().defaults.replace(new.clone()).unwrap_or_default();
+        let old = self.board.lock().load(&new);
         let now = Instant::now();
         for default in new.iter() {
             let same = old.get(&default.name).is_some_and(|old| Arc::ptr_eq(old, default) || old == default);
@@ -238,7 +238,7 @@ impl Loop {
     }
 
     fn see(&mut self, event: Seen) {
-        let effect = self.board.lock().cache.see(event);
+        let effect = self.board.lock().see(event);
         match effect {
             Effect::None => {}
             Effect::Class(name) => {

@@ -12,6 +12,7 @@ use crate::engine::defaults::{DefaultClass, Defaults};
 use crate::engine::live::{FieldManager, Live};
 use crate::engine::outcome::{ClassReport, Outcome, Owner, Report, UnitAction, UnitReport};
 use crate::engine::plan::Plan;
+use crate::engine::value::UnitValue;
 
 /// Show for each unit of a class what is wanted, what is there, and whose it is since when
 #[derive(Debug, clap::Args)]
@@ -64,8 +65,8 @@ fn class(live: &Live, defaults: &Defaults, manager: &FieldManager) -> ClassRepor
             units.push(UnitReport {
                 unit: unit.clone(),
                 action: UnitAction::Ignored,
-                wanted: default.and_then(|default| default.units.get(unit).cloned()),
-                live: Some(value.clone()),
+                wanted: default.and_then(|default| default.units.get(unit).map(UnitValue::to_json)),
+                live: Some(value.to_json()),
                 owners: live.owners(unit).map(Owner::from).collect(),
             });
         }

@@ -8,6 +8,7 @@
 use serde_json::{Map, Value};
 
 use super::unit::Unit;
+use super::value::UnitValue;
 
 /// The fields one manager owns.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -169,17 +170,25 @@ impl Fields {
 
     /// Whether a value's every leaf is owned.
     #[must_use]
-    pub fn covers(&self, value: &Value) -> bool {
+    pub fn covers(&self, value: &UnitValue) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Parts { .. } => self.covers_json(&value.to_json()),
+        }
+    }
+
+    /// The same for a part of a value.
+    pub(super) fn covers_json(&self, value: &Value) -> bool {
         match self {
             Self::Whole => true,
             Self::Parts { parts, .. } => match value {
                 Value::Object(fields) => fields.iter().all(|(name, value)| {
                     let is_field =
                         |element: &PathElement| matches!(element, PathElement::Field(field) if **field == **name);
-                    parts.iter().any(|(element, below)| is_field(element) && below.covers(value))
+                    parts.iter().any(|(element, below)| is_field(element) && below.covers_json(value))
                 }),
                 Value::Array(items) => items.iter().enumerate().all(|(index, item)| {
-                    parts.iter().any(|(element, below)| element.selects(index, item) && below.covers(item))
+                    parts.iter().any(|(element, below)| element.selects(index, item) && below.covers_json(item))
                 }),
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
             },
@@ -188,7 +197,11 @@ impl Fields {
 
     /// The part of a value that is owned: what an apply repeats to hold it. `None` if nothing of it is there.
     #[must_use]
-    pub fn extract(&self, value: &Value) -> Option<Value> {
+    pub fn extract(&self, value: &UnitValue) -> Option<Value> {
+        self.extract_json(&value.to_json())
+    }
+
+    fn extract_json(&self, value: &Value) -> Option<Value> {
         let parts = match self {
             Self::Whole => return Some(value.clone()),
             Self::Parts { parts, .. } => parts,
@@ -199,7 +212,7 @@ impl Fields {
                     .iter()
                     .filter_map(|(element, below)| {
                         let PathElement::Field(name) = element else { return None };
-                        Some((name.to_string(), below.extract(fields.get(&**name)?)?))
+                        Some((name.to_string(), below.extract_json(fields.get(&**name)?)?))
                     })
                     .collect();
                 (!owned.is_empty()).then_some(Value::Object(owned))
@@ -211,7 +224,7 @@ impl Fields {
                     .filter_map(|(index, item)| {
                         let (element, below) = parts.iter().find(|(element, _)| element.selects(index, item))?;
                         // The keys of an item belong to its identity: without them the server can't tell which.
-                        match (below.extract(item)?, element) {
+                        match (below.extract_json(item)?, element) {
                             (Value::Object(mut fields), PathElement::Key(Value::Object(keys))) => {
                                 fields.extend(keys.clone());
                                 Some(Value::Object(fields))
@@ -307,10 +320,10 @@ mod tests {
         let set = decode(&json!({"f:spec": {"f:parametersRef": {".": {}, "f:group": {}, "f:kind": {}}}}));
         let fields = set.of(&Unit::ParametersRef).unwrap();
         let live = json!({"group": "g", "kind": "K", "name": "theirs"});
-        assert_eq!(fields.extract(&live), Some(json!({"group": "g", "kind": "K"})));
-        assert!(!fields.covers(&live));
-        assert!(fields.covers(&json!({"group": "g"})));
-        assert_eq!(fields.extract(&json!({"name": "theirs"})), None);
+        assert_eq!(fields.extract(&live.clone().into()), Some(json!({"group": "g", "kind": "K"})));
+        assert!(!fields.covers(&live.clone().into()));
+        assert!(fields.covers(&json!({"group": "g"}).into()));
+        assert_eq!(fields.extract(&json!({"name": "theirs"}).into()), None);
     }
 
     #[test]
@@ -320,7 +333,7 @@ mod tests {
             "f:bySet": {"v:\"x\"": {}},
             "f:byIndex": {"i:1": {}},
         }}));
-        let extract = |field: &str, live: &Value| set.of(&Unit::spec(field)).unwrap().extract(live);
+        let extract = |field: &str, live: &Value| set.of(&Unit::spec(field)).unwrap().extract(&live.clone().into());
         let live = json!([{"name": "a", "port": 1, "other": 2}, {"name": "b", "port": 3}]);
         assert_eq!(extract("byKey", &live), Some(json!([{"name": "a", "port": 1}])));
         assert_eq!(extract("bySet", &json!(["w", "x"])), Some(json!(["x"])));

@@ -8,7 +8,9 @@ use k8s_openapi::jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::defaults::DefaultClass;
 use super::field_set::{DecodeFieldsError, FieldSet};
+use super::pool::Pool;
 use super::unit::{Unit, Units};
 
 /// The name under which a program writes: `metadata.managedFields[].manager`.
@@ -87,6 +89,13 @@ pub struct Live {
     pub finalizers: Box<[Box<str>]>,
     /// Who owns what, in the order of the object.
     pub managers: Box<[Manager]>,
+}
+
+/// What many classes have in common.
+#[derive(Debug, Default)]
+pub struct Pools {
+    names: Pool<str>,
+    fields: Pool<FieldSet>,
 }
 
 /// Where an object stands in its life.
@@ -185,6 +194,19 @@ impl Live {
             managers,
             name,
         })
+    }
+
+    /// Gives back memory that others hold as well: a class that is as wanted has the units of its default, and most
+    /// classes have the owners of most others.
+    pub fn share(&mut self, default: Option<&DefaultClass>, pools: &mut Pools) {
+        if let Some(default) = default {
+            self.name = default.name.clone();
+            self.units.share(&default.units);
+        }
+        for manager in &mut self.managers {
+            pools.names.share(&mut manager.name);
+            pools.fields.share(&mut manager.fields);
+        }
     }
 
     /// What a field manager owns by server-side apply.

@@ -60,7 +60,7 @@ impl ManagedFields {
     pub fn seed(&mut self, ours: &Units, unknown: &Units, to: &FieldManager, api_version: &str) {
         let set = |units: &Units| {
             units.iter().fold(name_only(), |mut set, (unit, value)| {
-                merge(&mut set, nest(&path(unit), leaves(unit, value)));
+                merge(&mut set, nest(&path(unit), leaves(unit, &value.to_json())));
                 set
             })
         };

@@ -15,6 +15,7 @@ use super::outcome::{Outcome, Owner, Reason, UnitAction, UnitReport};
 use super::policy::{Conflicts, Mode, OnReplace};
 use super::protection::{FINALIZER, Grip};
 use super::unit::{Unit, Units};
+use super::value::UnitValue;
 pub use units::UnitPlan;
 use units::{Decisions, Sent};
 
@@ -151,7 +152,7 @@ impl<'a> Plan<'a> {
         }
         for unit in &units {
             match unit.sent {
-                Sent::Wanted(value, _) | Sent::Claimed(value) => intent.set(unit.unit, value.clone()),
+                Sent::Wanted(value, _) | Sent::Claimed(value) => intent.set(unit.unit, value.to_json()),
                 Sent::Held(ours, value) => {
                     if let Some(value) = ours.extract(value) {
                         intent.set(unit.unit, value);
@@ -189,7 +190,7 @@ impl<'a> Plan<'a> {
             Mode::Observe => (Step::Rest, Outcome::Observed),
             Mode::Apply => {
                 let mut intent = Intent::new(&default.name);
-                default.units.iter().for_each(|(unit, value)| intent.set(unit, value.clone()));
+                default.units.iter().for_each(|(unit, value)| intent.set(unit, value.to_json()));
                 (Step::Create(intent), Outcome::Created)
             }
         };
@@ -220,8 +221,8 @@ impl<'a> Plan<'a> {
             .map(|plan| UnitReport {
                 unit: plan.unit.clone(),
                 action: plan.action,
-                wanted: plan.wanted.cloned(),
-                live: plan.live.cloned(),
+                wanted: plan.wanted.map(UnitValue::to_json),
+                live: plan.live.map(UnitValue::to_json),
                 owners: live.map(|live| live.owners(plan.unit).map(Owner::from).collect()).unwrap_or_default(),
             })
             .collect()

@@ -10,6 +10,9 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::pool::Pool;
+use super::value::UnitValue;
+
 /// The smallest thing of a GatewayClass that has one owner.
 ///
 /// Its text form is what `enforce`, `createOnly`, the annotation `classkeeper.dev/ignore` and all reports use:
@@ -127,22 +130,50 @@ impl FromStr for Unit {
 
 /// Units with a value each, ordered by unit, each unit once.
 ///
-/// A sorted slice rather than a map: a controller holds two of these for each class, and a B-tree's smallest node
-/// has room for eleven entries.
+/// A sorted slice rather than a map, since a B-tree's smallest node has room for eleven entries; and shared, since a
+/// class that is as wanted has the units of its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Units(Box<[(Unit, Arc<Value>)]>);
+pub struct Units(Arc<[(Unit, UnitValue)]>);
 
 impl Units {
     /// The value of a unit.
     #[must_use]
-    pub fn get(&self, unit: &Unit) -> Option<&Value> {
+    pub fn get(&self, unit: &Unit) -> Option<&UnitValue> {
         let index = self.0.binary_search_by(|(candidate, _)| candidate.cmp(unit)).ok()?;
         Some(&self.0[index].1)
     }
 
     /// All units with their values, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Unit, &Value)> {
-        self.0.iter().map(|(unit, value)| (unit, &**value))
+    pub fn iter(&self) -> impl Iterator<Item = (&Unit, &UnitValue)> {
+        self.0.iter().map(|(unit, value)| (unit, value))
+    }
+
+    /// Lets go of what another set has as well, and holds that one's instead: both then take the memory of one.
+    pub fn share(&mut self, other: &Self) {
+        if self == other {
+            self.clone_from(other);
+            return;
+        }
+        let shared = |(unit, value): &(Unit, UnitValue)| {
+            let index = other.0.binary_search_by(|(candidate, _)| candidate.cmp(unit)).ok()?;
+            Some(&other.0[index]).filter(|(_, others)| others == value).cloned()
+        };
+        self.0 = self.0.iter().map(|own| shared(own).unwrap_or_else(|| own.clone())).collect();
+    }
+
+    /// Holds each text once that many classes have: label keys, controller names.
+    pub fn pool(&mut self, texts: &mut Pool<str>) {
+        let pooled = |(unit, value): &(Unit, UnitValue)| {
+            let (mut unit, mut value) = (unit.clone(), value.clone());
+            match &mut unit {
+                Unit::ControllerName | Unit::Description | Unit::ParametersRef => {}
+                Unit::Spec(key) | Unit::Label(key) | Unit::Annotation(key) => texts.share(key),
+            }
+            let (UnitValue::Text(text) | UnitValue::Json(text)) = &mut value;
+            texts.share(text);
+            (unit, value)
+        };
+        self.0 = self.0.iter().map(pooled).collect();
     }
 
     /// How many units there are.
@@ -162,14 +193,18 @@ impl Units {
 /// (kubernetes#131175, kubernetes#128924).
 impl FromIterator<(Unit, Value)> for Units {
     fn from_iter<I: IntoIterator<Item = (Unit, Value)>>(units: I) -> Self {
-        let mut units: Vec<_> = units
-            .into_iter()
-            .filter(|(_, value)| !is_empty_value(value))
-            .map(|(unit, value)| (unit, Arc::new(value)))
-            .collect();
+        let units = units.into_iter().filter(|(_, value)| !is_empty_value(value));
+        units.map(|(unit, value)| (unit, UnitValue::from(value))).collect()
+    }
+}
+
+/// Of a unit that comes twice, the first counts.
+impl FromIterator<(Unit, UnitValue)> for Units {
+    fn from_iter<I: IntoIterator<Item = (Unit, UnitValue)>>(units: I) -> Self {
+        let mut units: Vec<_> = units.into_iter().collect();
         units.sort_by(|a, b| a.0.cmp(&b.0));
         units.dedup_by(|later, earlier| later.0 == earlier.0);
-        Self(units.into_boxed_slice())
+        Self(units.into())
     }
 }
 
@@ -220,6 +255,23 @@ mod tests {
         ] {
             assert!(text.parse::<Unit>().is_err(), "{text:?} was taken for a unit");
         }
+    }
+
+    #[test]
+    fn sharing_changes_no_value_and_keeps_what_is_equal_once() {
+        let of = |units: &[(&str, &str)]| -> Units {
+            units.iter().map(|(unit, value)| (Unit::label(unit), UnitValue::from(*value))).collect()
+        };
+        let default = of(&[("a", "1"), ("b", "2")]);
+        let mut same = of(&[("a", "1"), ("b", "2")]);
+        same.share(&default);
+        assert!(Arc::ptr_eq(&same.0, &default.0));
+        let edited = [("a", "1"), ("b", "mine"), ("c", "3")];
+        let mut other = of(&edited);
+        other.share(&default);
+        assert_eq!(other, of(&edited));
+        let text = |units: &Units| units.get(&Unit::label("a")).and_then(UnitValue::as_str).map(str::as_ptr);
+        assert_eq!(text(&other), text(&default));
     }
 
     #[test]

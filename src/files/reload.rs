@@ -10,11 +10,12 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use self::file::{LoadedFile, text};
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, SnapshotFile};
 use crate::engine::defaults::Defaults;
 use crate::engine::diagnostic::text::FileText;
 use crate::engine::diagnostic::{Code, Diagnostic, Related, Severity, quoted};
 use crate::engine::document::Span;
+use crate::engine::pool::Pool;
 
 /// The most documents of a source.
 const DOCUMENTS_AT_MOST: usize = 100_000;
@@ -57,14 +58,17 @@ impl Loader {
             return Reload::Unchanged;
         }
         self.digest = Some(digest);
-        self.files = snapshot
-            .files()
-            .iter()
-            .map(|file| {
-                let known = self.files.get(&file.name).filter(|known| known.digest == file.digest);
-                (file.name.clone(), known.cloned().unwrap_or_else(|| Arc::new(LoadedFile::load(file))))
-            })
-            .collect();
+        let mut texts = Pool::default();
+        let load = |file: &SnapshotFile| {
+            let known = self.files.get(&file.name).filter(|known| known.digest == file.digest);
+            let new = || {
+                let mut loaded = LoadedFile::load(file);
+                loaded.share(self.defaults.as_deref(), &mut texts);
+                Arc::new(loaded)
+            };
+            (file.name.clone(), known.cloned().unwrap_or_else(new))
+        };
+        self.files = snapshot.files().iter().map(load).collect();
         let mut findings = snapshot.findings().to_vec();
         findings.extend(self.files.values().flat_map(|file| file.findings.iter().cloned()));
         findings.extend(self.too_many_documents(DOCUMENTS_AT_MOST));

@@ -248,9 +248,10 @@ proptest! {
         if document["policy"]["protect"] == true {
             expected.push(("metadata.annotations['classkeeper.dev/protected']".to_owned(), &mark));
         }
-        let mut units: Vec<_> = class.units.iter().map(|(unit, value)| (unit.to_string(), value)).collect();
+        let mut units: Vec<_> = class.units.iter().map(|(unit, value)| (unit.to_string(), value.to_json())).collect();
         units.sort_by(|a, b| a.0.cmp(&b.0));
         expected.sort_by(|a, b| a.0.cmp(&b.0));
+        let expected: Vec<_> = expected.into_iter().map(|(unit, value)| (unit, value.clone())).collect();
         prop_assert_eq!(units, expected);
         prop_assert_eq!(class.when.as_ref().map(|when| when.text()), document["when"].as_str());
         let text = |list: &str| {

@@ -48,7 +48,7 @@ impl Loop {
         {
             // The default left the files while the pass was under way: the next pass leaves the class.
             if let Some(live) = &pass.live {
-                self.board.lock().cache.answer(live.clone());
+                self.board.lock().answer(live);
             }
             self.look_for_leavers();
             return;
@@ -70,6 +70,8 @@ impl Loop {
         }
         if let Task::Keep(default) = task
             && news.changed.is_some()
+            // The first write for an intent undoes nobody's.
+            && !news.is_first
             && let Some(pause) = self.breaker.rewritten(default, now)
         {
             // As the class was found: what our rewrite took is not in the other one's name any more.
@@ -132,7 +134,7 @@ impl Loop {
     fn finish_grip(&mut self, name: &Arc<str>, uid: &str, grip: Grip, pass: &Pass) {
         let now = Instant::now();
         match &pass.live {
-            Some(live) => self.board.lock().cache.answer(live.clone()),
+            Some(live) => self.board.lock().answer(live),
             None => self.board.lock().cache.answer_gone(name, uid),
         }
         if let Some(duration) = pass.writing {

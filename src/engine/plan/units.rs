@@ -13,6 +13,7 @@ use crate::engine::live::{FieldManager, Live, Manager, Operation};
 use crate::engine::outcome::UnitAction;
 use crate::engine::policy::{Conflicts, Policy};
 use crate::engine::unit::{Unit, UnitPath};
+use crate::engine::value::UnitValue;
 
 /// What happens to one unit.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,9 +23,9 @@ pub struct UnitPlan<'a> {
     /// What happens to it.
     pub action: UnitAction,
     /// The value in the files.
-    pub wanted: Option<&'a Value>,
+    pub wanted: Option<&'a UnitValue>,
     /// The value on the server.
-    pub live: Option<&'a Value>,
+    pub live: Option<&'a UnitValue>,
     pub(super) sent: Sent<'a>,
 }
 
@@ -32,13 +33,13 @@ pub struct UnitPlan<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Sent<'a> {
     /// The wanted value; with force, if an owner other than our own apply has another one.
-    Wanted(&'a Value, Force),
+    Wanted(&'a UnitValue, Force),
     /// The whole live value, because it has a part that isn't wanted and that nobody owns: an apply would leave that
     /// part. Once it is ours, the next apply takes it off.
-    Claimed(&'a Value),
+    Claimed(&'a UnitValue),
     /// The live value, as far as our entry has it: the server removes what its only applier omits, so that leaving a
     /// unit as it is means repeating it.
-    Held(&'a Fields, &'a Value),
+    Held(&'a Fields, &'a UnitValue),
     /// Nothing.
     Omitted,
 }
@@ -62,7 +63,7 @@ impl UnitPlan<'_> {
             Sent::Wanted(_, Force::Yes) | Sent::Claimed(_) | Sent::Held(..) => true,
             // The server merges a struct: a part that somebody adds is no conflict.
             Sent::Wanted(_, Force::No) | Sent::Omitted => {
-                [self.wanted, self.live].iter().flatten().any(|value| value.is_object()) && self.is_change(ours)
+                [self.wanted, self.live].iter().flatten().any(|value| value.is_map()) && self.is_change(ours)
             }
         }
     }
@@ -100,9 +101,9 @@ impl<'a> Decisions<'a> {
     pub(super) fn rewrite(&self, units: &[UnitPlan<'a>]) -> Option<Rewrite> {
         if self.live.managers.is_empty() {
             // Also what no file names is somebody's: the server removes what nobody owns with the last of its kind.
-            let is_wanted = |(unit, live): &(&Unit, &Value)| self.default.units.get(unit) == Some(*live);
+            let is_wanted = |(unit, live): &(&Unit, &UnitValue)| self.default.units.get(unit) == Some(*live);
             let (ours, unknown): (Vec<_>, Vec<_>) = self.live.units.iter().partition(is_wanted);
-            let with_values = |units: Vec<(&Unit, &Value)>| {
+            let with_values = |units: Vec<(&Unit, &UnitValue)>| {
                 units.into_iter().map(|(unit, live)| (unit.clone(), live.clone())).collect()
             };
             return Some(Rewrite::Seed { ours: with_values(ours), unknown: with_values(unknown) });
@@ -113,8 +114,8 @@ impl<'a> Decisions<'a> {
         let is_kept = self.live.annotation(HELM_POLICY) == Some(HELM_KEEP);
         // A file or a user that says otherwise of this very annotation has the last word.
         let policy = Unit::annotation(HELM_POLICY);
-        let is_denied =
-            self.default.units.get(&policy).is_some_and(|wanted| wanted != HELM_KEEP) || self.ignore.covers(&policy);
+        let is_denied = self.default.units.get(&policy).is_some_and(|wanted| wanted.as_str() != Some(HELM_KEEP))
+            || self.ignore.covers(&policy);
         let helm = if is_helm_s && !is_kept && !is_denied { Helm::Keep } else { Helm::Leave };
         // Helm deletes what it made, whoever owns the fields: the annotation is due also when there's nothing to take.
         if !adopted.is_empty() || (helm == Helm::Keep && !from.is_empty()) {
@@ -157,7 +158,13 @@ impl<'a> Decisions<'a> {
         UnitPlan { unit, action, wanted, live, sent: self.sent(unit, action, wanted, live) }
     }
 
-    fn sent(&self, unit: &Unit, action: UnitAction, wanted: Option<&'a Value>, live: Option<&'a Value>) -> Sent<'a> {
+    fn sent(
+        &self,
+        unit: &Unit,
+        action: UnitAction,
+        wanted: Option<&'a UnitValue>,
+        live: Option<&'a UnitValue>,
+    ) -> Sent<'a> {
         let held = match (self.ours.of(unit), live) {
             (Some(ours), Some(live)) => Sent::Held(ours, live),
             (None, _) | (_, None) => Sent::Omitted,
@@ -174,7 +181,7 @@ impl<'a> Decisions<'a> {
         }
     }
 
-    fn set(&self, unit: &Unit, wanted: &'a Value, live: Option<&'a Value>) -> Sent<'a> {
+    fn set(&self, unit: &Unit, wanted: &'a UnitValue, live: Option<&'a UnitValue>) -> Sent<'a> {
         // An update under our own name (a patch by an earlier version, or by hand) is ours, but to the server it is
         // another manager, which only force overrules.
         let contested = live != Some(wanted) && self.others(unit).next().is_some();
@@ -195,11 +202,14 @@ impl<'a> Decisions<'a> {
     }
 
     /// Whether a live value has parts beyond the wanted one that our entry hasn't.
-    fn has_orphans(&self, unit: &Unit, wanted: &Value, live: &Value) -> bool {
-        let (Value::Object(wanted), Value::Object(live)) = (wanted, live) else { return false };
-        let beyond = live.iter().filter(|(part, _)| !wanted.contains_key(*part));
-        let beyond = Value::Object(beyond.map(|(part, value)| (part.clone(), value.clone())).collect());
-        beyond != json!({}) && !self.ours.of(unit).is_some_and(|ours| ours.covers(&beyond))
+    fn has_orphans(&self, unit: &Unit, wanted: &UnitValue, live: &UnitValue) -> bool {
+        if !(wanted.is_map() && live.is_map()) {
+            return false;
+        }
+        let (Value::Object(wanted), Value::Object(live)) = (wanted.to_json(), live.to_json()) else { return false };
+        let beyond = live.into_iter().filter(|(part, _)| !wanted.contains_key(part));
+        let beyond = Value::Object(beyond.collect());
+        beyond != json!({}) && !self.ours.of(unit).is_some_and(|ours| ours.covers_json(&beyond))
     }
 
     /// Everybody but our own apply who owns a part of a unit.
@@ -207,7 +217,7 @@ impl<'a> Decisions<'a> {
         self.live.owners(unit).filter(move |owner| !self.is_ours(owner))
     }
 
-    fn action(&self, unit: &Unit, wanted: Option<&Value>, live: Option<&Value>) -> UnitAction {
+    fn action(&self, unit: &Unit, wanted: Option<&UnitValue>, live: Option<&UnitValue>) -> UnitAction {
         let Policy { conflicts, enforce, create_only, .. } = &self.default.policy;
         // Only what the file names is adopted.
         let adopts = |name: &str| wanted.is_some() && self.adopts(name);

@@ -1,10 +1,13 @@
 //! One file, parsed and validated. Its result depends on its name and content alone, so that it can be kept.
 
 use std::str::from_utf8;
+use std::sync::Arc;
 
+use crate::engine::defaults::Defaults;
 use crate::engine::diagnostic::text::{FileText, Findings};
 use crate::engine::diagnostic::{Code, Diagnostic, Finding};
 use crate::engine::document::Span;
+use crate::engine::pool::Pool;
 use crate::engine::validate::{Candidate, validate};
 use crate::engine::when::Conditions;
 use crate::files::snapshot::SnapshotFile;
@@ -41,6 +44,19 @@ impl LoadedFile {
         loaded.candidates = documents.iter().filter_map(&mut validate).collect();
         loaded.findings = findings.into_list();
         loaded
+    }
+}
+
+impl LoadedFile {
+    /// Keeps what the file has in common with the defaults in force, or has more than once, once.
+    pub(super) fn share(&mut self, known: Option<&Defaults>, texts: &mut Pool<str>) {
+        for class in self.candidates.iter_mut().filter_map(|candidate| candidate.class.as_mut()) {
+            match known.and_then(|known| known.get(&class.name)) {
+                Some(known) if known == class => class.clone_from(known),
+                Some(known) if known.units == class.units => Arc::make_mut(class).units.share(&known.units),
+                Some(_) | None => Arc::make_mut(class).units.pool(texts),
+            }
+        }
     }
 }
 

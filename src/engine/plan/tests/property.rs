@@ -15,6 +15,7 @@ use crate::engine::plan::server::{Operation, Refusal, Server, Writer};
 use crate::engine::plan::{Force, Plan, Rewrite, Step};
 use crate::engine::policy::{Conflicts, Mode, OnReplace};
 use crate::engine::unit::{Unit, UnitPath};
+use crate::engine::value::UnitValue;
 
 /// A pass has this many requests at most, and one more for each time that somebody writes in between.
 const STEPS: usize = 5;
@@ -30,12 +31,12 @@ struct World {
 }
 
 impl World {
-    fn wanted(&self, unit: &Unit) -> Option<&Value> {
-        self.default.units.get(unit)
+    fn wanted(&self, unit: &Unit) -> Option<Value> {
+        self.default.units.get(unit).map(UnitValue::to_json)
     }
 
     fn is_as_wanted(&self, unit: &Unit) -> bool {
-        self.server.value(unit) == self.wanted(unit)
+        self.server.value(unit) == self.wanted(unit).as_ref()
     }
 
     fn annotation(&self, key: &str) -> &str {
@@ -246,7 +247,7 @@ fn assert_request_kept_promises(planned: &World, prior: &World, after: &World) {
         if was == is || prior.lost_orphan(unit, after) || prior.tells_helm(unit, after) {
             continue;
         }
-        assert_eq!(is, after.wanted(unit), "{unit} got a value that nobody wants");
+        assert_eq!(is, after.wanted(unit).as_ref(), "{unit} got a value that nobody wants");
         if prior.server.object().is_none() || planned.server.object().is_none() {
             continue;
         }
