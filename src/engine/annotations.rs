@@ -2,6 +2,8 @@
 //!
 //! A malformed value is reported, and read as the safe choice: leave alone.
 
+use serde_json::Value;
+
 use super::live::Live;
 use super::unit::Unit;
 
@@ -40,7 +42,7 @@ impl Reconcile {
     /// Reads the annotation.
     #[must_use]
     pub fn of(live: &Live) -> Self {
-        match live.annotation(RECONCILE).map(str::trim) {
+        match live.units.annotation(RECONCILE).and_then(Value::as_str).map(str::trim) {
             None | Some("enabled") => Self::Enabled,
             Some("disabled") => Self::Disabled,
             Some(other) => Self::Malformed(format!(
@@ -63,8 +65,8 @@ impl Ignore {
     /// Reads the annotation.
     #[must_use]
     pub fn of(live: &Live) -> Self {
-        let names =
-            live.annotation(IGNORE).unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
+        let text = live.units.annotation(IGNORE).and_then(Value::as_str).unwrap_or_default();
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
         match names.map(str::parse).collect::<Result<Vec<Unit>, _>>() {
             Ok(mut units) => {
                 units.sort();

@@ -3,6 +3,7 @@
 //! `spec.parametersRef` is one unit although server-side apply tracks each of its leaves: half of one owner's
 //! reference and half of another's is a reference nobody asked for.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -52,6 +53,22 @@ impl Unit {
     #[must_use]
     pub fn annotation(key: &str) -> Self {
         Self::Annotation(key.into())
+    }
+
+    /// The name that the unit holds; `None` for the fields of `spec` that are known.
+    pub(super) fn key(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::ControllerName | Self::Description | Self::ParametersRef => None,
+            Self::Spec(key) | Self::Label(key) | Self::Annotation(key) => Some(key),
+        }
+    }
+
+    /// The same, to put an equal one in its place.
+    pub(super) fn key_mut(&mut self) -> Option<&mut Arc<str>> {
+        match self {
+            Self::ControllerName | Self::Description | Self::ParametersRef => None,
+            Self::Spec(key) | Self::Label(key) | Self::Annotation(key) => Some(key),
+        }
     }
 
     /// Where the unit stands in an object: the two or three keys from the root down.
@@ -128,9 +145,9 @@ impl FromStr for Unit {
 /// Units with a value each, ordered by unit, each unit once.
 ///
 /// A sorted slice rather than a map: a controller holds two of these for each class, and a B-tree's smallest node
-/// has room for eleven entries.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Units(Box<[(Unit, Arc<Value>)]>);
+/// has room for eleven entries. Shared, because classes that differ in nothing but their names are common.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Units(Arc<[(Unit, Arc<Value>)]>);
 
 impl Units {
     /// The value of a unit.
@@ -140,9 +157,33 @@ impl Units {
         Some(&self.0[index].1)
     }
 
+    /// The value of an annotation, by its key.
+    #[must_use]
+    pub fn annotation(&self, key: &str) -> Option<&Value> {
+        // As `get` of such a unit, which would be made for this alone. Annotations are the last kind of units.
+        let order = |candidate: &Unit| match candidate {
+            Unit::Annotation(candidate) => (**candidate).cmp(key),
+            Unit::ControllerName | Unit::Description | Unit::ParametersRef | Unit::Spec(_) | Unit::Label(_) => {
+                Ordering::Less
+            }
+        };
+        let index = self.0.binary_search_by(|(candidate, _)| order(candidate)).ok()?;
+        Some(&self.0[index].1)
+    }
+
     /// All units with their values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&Unit, &Value)> {
         self.0.iter().map(|(unit, value)| (unit, &**value))
+    }
+
+    /// Units and values, to put equal ones in their places; nothing if somebody else holds these units, too.
+    pub(super) fn parts_mut(&mut self) -> impl Iterator<Item = &mut (Unit, Arc<Value>)> {
+        Arc::get_mut(&mut self.0).into_iter().flatten()
+    }
+
+    /// How many hold these very units.
+    pub(super) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
     }
 
     /// How many units there are.
@@ -169,7 +210,7 @@ impl FromIterator<(Unit, Value)> for Units {
             .collect();
         units.sort_by(|a, b| a.0.cmp(&b.0));
         units.dedup_by(|later, earlier| later.0 == earlier.0);
-        Self(units.into_boxed_slice())
+        Self(units.into())
     }
 }
 
