@@ -104,13 +104,14 @@ fn a_document_is_loaded_with_few_allocations() {
     hold("allocations of a file with a small document", each(load(inputs::small, DOCUMENTS).0.count_total), 38);
 }
 
+/// Rounded up to tens: a condition is compiled on a thread of its own, whose few bytes aren't always counted.
 #[test]
 fn a_class_is_kept_in_few_bytes() {
     let kept = |cost: AllocationInfo| each(u64::try_from(cost.bytes_current).expect("something is kept"));
-    hold("bytes of a class whose description is its own", kept(load(inputs::small, 10).0), 338);
-    hold("bytes of a class whose reference is its own", kept(load(inputs::rich, 10).0), 1213);
-    hold("bytes of a class that differs in its name alone", kept(load(inputs::alike, 10).0), 163);
-    hold("bytes of a class and its file", kept(load(inputs::alike, DOCUMENTS).0), 292);
+    hold("bytes of a class whose description is its own", kept(load(inputs::small, 10).0), 340);
+    hold("bytes of a class whose reference is its own", kept(load(inputs::rich, 10).0), 1220);
+    hold("bytes of a class that differs in its name alone", kept(load(inputs::alike, 10).0), 170);
+    hold("bytes of a class and its file", kept(load(inputs::alike, DOCUMENTS).0), 300);
 }
 
 /// Beside what is kept, there is one document at a time, and for a moment the lists that become the defaults.
@@ -118,7 +119,7 @@ fn a_class_is_kept_in_few_bytes() {
 fn a_load_holds_no_more_than_it_keeps_and_one_document() {
     let (cost, ..) = load(inputs::rich, 2);
     let peak = cost.bytes_max - u64::try_from(cost.bytes_current).expect("something is kept");
-    hold("bytes for each document that a load needs for a moment", each(peak), 195);
+    hold("bytes for each document that a load needs for a moment", each(peak), 200);
 }
 
 #[test]
