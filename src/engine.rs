@@ -17,6 +17,7 @@ pub mod policy;
 pub mod pool;
 pub mod protection;
 pub mod schema;
+pub mod shared;
 pub mod unit;
 pub mod validate;
 pub mod value;

@@ -29,6 +29,7 @@
 //!   - A [`document`](engine::document) with places in the text; [`validate`](engine::validate) by the
 //!     [`schema`](engine::schema), which is generated from the types in [`manifest`](engine::manifest); out come
 //!     [`defaults`](engine::defaults) with their [`policy`](engine::policy), or a [`diagnostic`](engine::diagnostic).
+//!     What several classes have is [`shared`](engine::shared).
 //!   - What a default makes depend on the cluster's [`facts`](engine::facts): its [`when`](engine::when), a compiled
 //!     [`expression`](engine::expression).
 //!   - A [`live`](engine::live) class, whose [`field_set`](engine::field_set)s tell who owns which

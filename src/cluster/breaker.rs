@@ -97,14 +97,13 @@ impl Breaker {
 mod tests {
     use super::*;
     use crate::engine::defaults::Origin;
-    use crate::engine::policy::Policy;
     use crate::engine::unit::{Unit, Units};
     use crate::engine::value::UnitValue;
 
     fn intent(description: &str) -> Arc<DefaultClass> {
         let units: Units = [(Unit::Description, UnitValue::from(description))].into_iter().collect();
         let origin = Origin { file: "a.yaml".into(), line: 1 };
-        Arc::new(DefaultClass { name: "a".into(), units, policy: Policy::default(), when: None, origin })
+        Arc::new(DefaultClass { name: "a".into(), units, policy: Arc::default(), when: None, origin })
     }
 
     fn seconds(seconds: u64) -> Duration {

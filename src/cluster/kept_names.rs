@@ -138,7 +138,7 @@ mod tests {
         DefaultClass {
             name: "a".into(),
             units: [(Unit::Description, UnitValue::from(description))].into_iter().collect(),
-            policy: Policy { on_delete, ..Policy::default() },
+            policy: Policy { on_delete, ..Policy::default() }.into(),
             when: None,
             origin: Origin { file: "a.yaml".into(), line: 1 },
         }

@@ -39,7 +39,7 @@ impl Args {
         let adopting = |name: &String| {
             let default = defaults.get(name).with_context(|| format!("{} names no class {name}", path.display()))?;
             let mut default = DefaultClass::clone(default);
-            default.policy.adopt_from.clone_from(&from);
+            Arc::make_mut(&mut default.policy).adopt_from.clone_from(&from);
             Ok(Task::Keep(Arc::new(default)))
         };
         let tasks = classes.iter().map(adopting).collect::<anyhow::Result<Vec<_>>>()?;

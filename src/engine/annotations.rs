@@ -63,8 +63,8 @@ impl Ignore {
     /// Reads the annotation.
     #[must_use]
     pub fn of(live: &Live) -> Self {
-        let names =
-            live.annotation(IGNORE).unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
+        let text = live.annotation(IGNORE).unwrap_or_default();
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
         match names.map(str::parse).collect::<Result<Vec<Unit>, _>>() {
             Ok(mut units) => {
                 units.sort();

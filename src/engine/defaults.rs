@@ -1,6 +1,5 @@
 //! The defaults in force: what all accepted files together ask for.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ pub struct DefaultClass {
     /// What the class should have.
     pub units: Units,
     /// How it is kept.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// The condition under which it counts; `None`: always.
     pub when: Option<Arc<When>>,
     /// Where it is written.
@@ -38,39 +37,44 @@ impl fmt::Display for Origin {
     }
 }
 
-/// All classes of the accepted files, by name.
+/// All classes of the accepted files, ordered by name, each name once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Defaults {
-    classes: BTreeMap<Arc<str>, Arc<DefaultClass>>,
-}
+pub struct Defaults(Box<[Arc<DefaultClass>]>);
 
 impl Defaults {
     /// The default of a class.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<DefaultClass>> {
-        self.classes.get(name)
+        let index = self.0.binary_search_by(|class| (*class.name).cmp(name)).ok()?;
+        Some(&self.0[index])
     }
 
     /// All defaults, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<DefaultClass>> {
-        self.classes.values()
+        self.0.iter()
     }
 
     /// How many classes there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.classes.len()
+        self.0.len()
     }
 
     /// Whether there is no class.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.classes.is_empty()
+        self.0.is_empty()
     }
 }
 
+/// Of classes with the same name the last one counts.
 impl FromIterator<Arc<DefaultClass>> for Defaults {
     fn from_iter<I: IntoIterator<Item = Arc<DefaultClass>>>(classes: I) -> Self {
-        Self { classes: classes.into_iter().map(|class| (class.name.clone(), class)).collect() }
+        let mut classes: Vec<_> = classes.into_iter().collect();
+        // Stable, so that the last one comes first.
+        classes.reverse();
+        classes.sort_by(|a, b| a.name.cmp(&b.name));
+        classes.dedup_by(|later, earlier| later.name == earlier.name);
+        Self(classes.into())
     }
 }

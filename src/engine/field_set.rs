@@ -5,6 +5,8 @@
 //! `fieldpath` package. What comes out here is keyed by [`Unit`]; fields that are no unit's are left aside, apart
 //! from the finalizers.
 
+mod covers;
+
 use serde_json::{Map, Value};
 
 use super::unit::Unit;
@@ -173,7 +175,10 @@ impl Fields {
     pub fn covers(&self, value: &UnitValue) -> bool {
         match self {
             Self::Whole => true,
-            Self::Parts { .. } => self.covers_json(&value.to_json()),
+            Self::Parts { .. } => match value {
+                UnitValue::Text(_) => false,
+                UnitValue::Json(json) => covers::covers(self, json),
+            },
         }
     }
 

@@ -234,7 +234,7 @@ impl Live {
     /// The value of an annotation.
     #[must_use]
     pub fn annotation(&self, key: &str) -> Option<&str> {
-        self.units.get(&Unit::annotation(key))?.as_str()
+        self.units.annotation(key)?.as_str()
     }
 }
 

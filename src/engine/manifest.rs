@@ -148,7 +148,7 @@ pub(super) fn class(
         .flatten()
         .filter(|(key, _)| !limits::CLIENT_SET_ANNOTATIONS.contains(&&**key))
         .map(|(key, value)| (Unit::annotation(&key), value.into()));
-    let policy = Policy::from(policy);
+    let policy = Arc::new(Policy::from(policy));
     let units: Units = spec.chain(labels).chain(annotations).chain(policy.marks()).collect();
     Ok(DefaultClass { name, units, policy, when, origin })
 }

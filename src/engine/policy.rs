@@ -8,7 +8,7 @@ use super::annotations::{ON_REMOVE, ON_REMOVE_DELETE, PROTECTED, PROTECTED_TRUE}
 use super::unit::Unit;
 
 /// How a default is kept. Everything is optional, and the first value of each enum is the default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Policy {
     /// Whether the class is written at all.
     pub mode: Mode,
@@ -43,7 +43,7 @@ impl Policy {
 }
 
 /// Whether a class is written at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Mode {
     /// Keep the class as the default says.
     #[default]
@@ -53,7 +53,7 @@ pub enum Mode {
 }
 
 /// What happens to a unit that somebody else owns with another value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Conflicts {
     /// The other owner keeps the unit, everything else is applied.
     #[default]
@@ -65,7 +65,7 @@ pub enum Conflicts {
 }
 
 /// What happens to the class when its default leaves the files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum OnRemove {
     /// Class and values stay, our ownership goes.
     #[default]
@@ -75,7 +75,7 @@ pub enum OnRemove {
 }
 
 /// What happens when somebody else deletes the class.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum OnDelete {
     /// It is created again at once.
     #[default]
@@ -85,7 +85,7 @@ pub enum OnDelete {
 }
 
 /// What happens when an immutable field must change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum OnReplace {
     /// Nothing, until the class on the server changes.
     #[default]

@@ -155,7 +155,8 @@ mod tests {
 
     fn default(policy: Policy) -> DefaultClass {
         let units = [(Unit::ControllerName, "example.com/c".into())].into_iter().chain(policy.marks()).collect();
-        DefaultClass { name: "a".into(), units, policy, when: None, origin: Origin { file: "a.yaml".into(), line: 1 } }
+        let origin = Origin { file: "a.yaml".into(), line: 1 };
+        DefaultClass { name: "a".into(), units, policy: policy.into(), when: None, origin }
     }
 
     /// A class of ours with these further pieces of metadata.

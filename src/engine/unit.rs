@@ -3,6 +3,7 @@
 //! `spec.parametersRef` is one unit although server-side apply tracks each of its leaves: half of one owner's
 //! reference and half of another's is a reference nobody asked for.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -10,7 +11,6 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::pool::Pool;
 use super::value::UnitValue;
 
 /// The smallest thing of a GatewayClass that has one owner.
@@ -55,6 +55,22 @@ impl Unit {
     #[must_use]
     pub fn annotation(key: &str) -> Self {
         Self::Annotation(key.into())
+    }
+
+    /// The name that the unit holds; `None` for the fields of `spec` that are known.
+    pub(super) fn key(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::ControllerName | Self::Description | Self::ParametersRef => None,
+            Self::Spec(key) | Self::Label(key) | Self::Annotation(key) => Some(key),
+        }
+    }
+
+    /// The same, to put an equal one in its place.
+    pub(super) fn key_mut(&mut self) -> Option<&mut Arc<str>> {
+        match self {
+            Self::ControllerName | Self::Description | Self::ParametersRef => None,
+            Self::Spec(key) | Self::Label(key) | Self::Annotation(key) => Some(key),
+        }
     }
 
     /// Where the unit stands in an object: the two or three keys from the root down.
@@ -130,9 +146,9 @@ impl FromStr for Unit {
 
 /// Units with a value each, ordered by unit, each unit once.
 ///
-/// A sorted slice rather than a map, since a B-tree's smallest node has room for eleven entries; and shared, since a
-/// class that is as wanted has the units of its default.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A sorted slice rather than a map, since a B-tree's smallest node has room for eleven entries; and shared: a class that
+/// is as wanted has the units of its default, and classes that differ in nothing but their names are common.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Units(Arc<[(Unit, UnitValue)]>);
 
 impl Units {
@@ -140,6 +156,20 @@ impl Units {
     #[must_use]
     pub fn get(&self, unit: &Unit) -> Option<&UnitValue> {
         let index = self.0.binary_search_by(|(candidate, _)| candidate.cmp(unit)).ok()?;
+        Some(&self.0[index].1)
+    }
+
+    /// The value of an annotation, by its key.
+    #[must_use]
+    pub fn annotation(&self, key: &str) -> Option<&UnitValue> {
+        // As `get` of such a unit, which would be made for this alone. Annotations are the last kind of units.
+        let order = |candidate: &Unit| match candidate {
+            Unit::Annotation(candidate) => (**candidate).cmp(key),
+            Unit::ControllerName | Unit::Description | Unit::ParametersRef | Unit::Spec(_) | Unit::Label(_) => {
+                Ordering::Less
+            }
+        };
+        let index = self.0.binary_search_by(|(candidate, _)| order(candidate)).ok()?;
         Some(&self.0[index].1)
     }
 
@@ -161,19 +191,14 @@ impl Units {
         self.0 = self.0.iter().map(|own| shared(own).unwrap_or_else(|| own.clone())).collect();
     }
 
-    /// Holds each text once that many classes have: label keys, controller names.
-    pub fn pool(&mut self, texts: &mut Pool<str>) {
-        let pooled = |(unit, value): &(Unit, UnitValue)| {
-            let (mut unit, mut value) = (unit.clone(), value.clone());
-            match &mut unit {
-                Unit::ControllerName | Unit::Description | Unit::ParametersRef => {}
-                Unit::Spec(key) | Unit::Label(key) | Unit::Annotation(key) => texts.share(key),
-            }
-            let (UnitValue::Text(text) | UnitValue::Json(text)) = &mut value;
-            texts.share(text);
-            (unit, value)
-        };
-        self.0 = self.0.iter().map(pooled).collect();
+    /// Units and values, to put equal ones in their places; nothing if somebody else holds these units, too.
+    pub(super) fn parts_mut(&mut self) -> impl Iterator<Item = &mut (Unit, UnitValue)> {
+        Arc::get_mut(&mut self.0).into_iter().flatten()
+    }
+
+    /// How many hold these very units.
+    pub(super) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
     }
 
     /// How many units there are.

@@ -29,6 +29,18 @@ impl UnitValue {
         }
     }
 
+    /// The text that it is kept as.
+    pub(super) fn text(&self) -> &Arc<str> {
+        let (Self::Text(text) | Self::Json(text)) = self;
+        text
+    }
+
+    /// The same, to put an equal one in its place.
+    pub(super) fn text_mut(&mut self) -> &mut Arc<str> {
+        let (Self::Text(text) | Self::Json(text)) = self;
+        text
+    }
+
     /// Whether it is a map.
     #[must_use]
     pub fn is_map(&self) -> bool {

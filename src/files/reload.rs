@@ -10,12 +10,13 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use self::file::{LoadedFile, text};
-use super::snapshot::{Snapshot, SnapshotFile};
+use super::snapshot::Snapshot;
 use crate::engine::defaults::Defaults;
 use crate::engine::diagnostic::text::FileText;
 use crate::engine::diagnostic::{Code, Diagnostic, Related, Severity, quoted};
 use crate::engine::document::Span;
-use crate::engine::pool::Pool;
+use crate::engine::shared::Shared;
+use crate::engine::when::Conditions;
 
 /// The most documents of a source.
 const DOCUMENTS_AT_MOST: usize = 100_000;
@@ -29,6 +30,8 @@ pub struct Loader {
     files: BTreeMap<Arc<str>, Arc<LoadedFile>>,
     digest: Option<String>,
     defaults: Option<Arc<Defaults>>,
+    /// What several classes have.
+    shared: Shared,
 }
 
 /// How a load ended.
@@ -58,17 +61,17 @@ impl Loader {
             return Reload::Unchanged;
         }
         self.digest = Some(digest);
-        let mut texts = Pool::default();
-        let load = |file: &SnapshotFile| {
-            let known = self.files.get(&file.name).filter(|known| known.digest == file.digest);
-            let new = || {
-                let mut loaded = LoadedFile::load(file);
-                loaded.share(self.defaults.as_deref(), &mut texts);
-                Arc::new(loaded)
-            };
-            (file.name.clone(), known.cloned().unwrap_or_else(new))
-        };
-        self.files = snapshot.files().iter().map(load).collect();
+        let mut conditions = Conditions::default();
+        let mut load = |file| Arc::new(LoadedFile::load(file, &mut conditions, &mut self.shared));
+        self.files = snapshot
+            .files()
+            .iter()
+            .map(|file| {
+                let known = self.files.get(&file.name).filter(|known| known.digest == file.digest);
+                (file.name.clone(), known.cloned().unwrap_or_else(|| load(file)))
+            })
+            .collect();
+        self.shared.forget_unshared();
         let mut findings = snapshot.findings().to_vec();
         findings.extend(self.files.values().flat_map(|file| file.findings.iter().cloned()));
         findings.extend(self.too_many_documents(DOCUMENTS_AT_MOST));

@@ -219,16 +219,27 @@ fn settled<T>(
 fn read_directory(directory: &Path, root: &Path) -> io::Result<Vec<Entry>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory)? {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
         if is_defaults_file(name.as_bytes()) {
-            names.push(name);
+            let is_regular = entry.file_type().is_ok_and(|kind| kind.is_file());
+            names.push((name, is_regular));
         }
     }
-    names.sort_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
+    names.sort_by(|(a, _), (b, _)| a.as_bytes().cmp(b.as_bytes()));
     let mut files = Vec::new();
-    for name in names {
+    for (name, is_regular) in names {
         let shown = name.to_string_lossy().into_owned();
-        let read = match fs::canonicalize(directory.join(&name)) {
+        let path = directory.join(&name);
+        // What is no link leads nowhere else. If it has become one since it was listed, it isn't opened.
+        if is_regular
+            && name.to_str().is_some()
+            && let Ok(file) = open(&path, libc::O_NOFOLLOW)
+        {
+            files.push((shown, read_open(&file)));
+            continue;
+        }
+        let read = match fs::canonicalize(path) {
             Err(error) => Err(unreadable(&error)),
             Ok(path) if !path.starts_with(root) => {
                 Err(refusal(Code::Unreadable, "this link leads out of the directory, and isn't followed"))
@@ -248,28 +259,37 @@ fn is_defaults_file(name: &[u8]) -> bool {
 
 /// Reads a regular file, at most one byte more than is allowed.
 fn read_file(path: &Path) -> Result<Vec<u8>, Refusal> {
-    let not_regular = || refusal(Code::Unreadable, "this is not a regular file");
     // Opening a device may do something, so it's looked at first. What is opened may be another thing by then: a FIFO
     // without a writer mustn't block.
     if !fs::metadata(path).map_err(|error| unreadable(&error))?.is_file() {
         return Err(not_regular());
     }
-    let file = open(path).map_err(|error| unreadable(&error))?;
-    if !file.metadata().map_err(|error| unreadable(&error))?.is_file() {
+    read_open(&open(path, 0).map_err(|error| unreadable(&error))?)
+}
+
+fn read_open(file: &File) -> Result<Vec<u8>, Refusal> {
+    let metadata = file.metadata().map_err(|error| unreadable(&error))?;
+    if !metadata.is_file() {
         return Err(not_regular());
     }
-    read_bounded(&file).map_err(|error| unreadable(&error))?.ok_or_else(too_large)
+    read_bounded(file, metadata.len()).map_err(|error| unreadable(&error))?.ok_or_else(too_large)
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+fn open(path: &Path, flags: libc::c_int) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | flags).open(path)
 }
 
-/// `None` if there is more than a file may hold.
-fn read_bounded(file: &File) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
+/// Reads a file that seems to have so many bytes; `None` if there are more than a file may hold.
+fn read_bounded(file: &File, size: u64) -> io::Result<Option<Vec<u8>>> {
+    // With some room beyond its end the end is found without growing.
+    let room = usize::try_from(size).unwrap_or(FILE_AT_MOST).min(FILE_AT_MOST) + 64;
+    let mut bytes = Vec::with_capacity(room);
     file.take(FILE_AT_MOST as u64 + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() <= FILE_AT_MOST).then_some(bytes))
+}
+
+fn not_regular() -> Refusal {
+    refusal(Code::Unreadable, "this is not a regular file")
 }
 
 fn refusal(code: Code, message: impl Into<String>) -> Refusal {

@@ -34,9 +34,19 @@ impl Default for Budget {
 
 /// Parses a file. The findings tell what is wrong with it; the documents before a syntax error are still returned.
 pub fn parse<'t>(findings: &mut Findings<'_, 't>, budget: Budget) -> Vec<Document<'t>> {
-    if let Some(finding) = syntax::nul_character(findings.file.text) {
-        findings.push(finding);
-        return Vec::new();
+    let mut documents = Vec::new();
+    read(findings, budget, |document, _| documents.push(document));
+    documents
+}
+
+/// Parses a file and hands over each document once it is read, so that never more than one of them is held.
+pub fn read<'f, 't>(
+    findings: &mut Findings<'f, 't>,
+    budget: Budget,
+    each: impl FnMut(Document<'t>, &mut Findings<'f, 't>),
+) {
+    match syntax::nul_character(findings.file.text) {
+        Some(finding) => findings.push(finding),
+        None => compose::Composer::new(findings, budget).documents(each),
     }
-    compose::Composer::new(findings, budget).documents()
 }

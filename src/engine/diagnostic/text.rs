@@ -4,6 +4,8 @@ use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::Arc;
 
+use memchr::memchr2;
+
 use super::{Code, Diagnostic, Excerpt, Finding, Place, Related, Severity};
 use crate::engine::document::Span;
 
@@ -143,10 +145,17 @@ impl<'f, 't> Findings<'f, 't> {
 
 /// YAML breaks lines at LF, CR LF and a lone CR.
 fn line_starts(text: &str) -> Vec<u32> {
-    let bytes = text.as_bytes();
-    let ends_line = |at: usize| bytes[at] == b'\n' || (bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
-    let starts = (0..bytes.len()).filter(|at| ends_line(*at)).map_while(|at| u32::try_from(at + 1).ok());
-    std::iter::once(0).chain(starts).collect()
+    let mut starts = vec![0];
+    let mut rest = text.as_bytes();
+    while let Some(at) = memchr2(b'\n', b'\r', rest) {
+        let (line, next) = rest.split_at(at + 1);
+        rest = next;
+        let Ok(start) = u32::try_from(text.len() - rest.len()) else { break };
+        if line[at] == b'\n' || rest.first() != Some(&b'\n') {
+            starts.push(start);
+        }
+    }
+    starts
 }
 
 fn excerpt(line: &str, mark: Range<usize>) -> Excerpt {

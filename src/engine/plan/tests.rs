@@ -66,7 +66,7 @@ fn default_class(units: impl IntoIterator<Item = (Unit, Value)>, policy: Policy)
     let controller = (Unit::ControllerName, CONTROLLER.into());
     let units = units.into_iter().chain([controller]).collect();
     let origin = Origin { file: "10-edge.yaml".into(), line: 1 };
-    DefaultClass { name: "edge".into(), units, policy, when: None, origin }
+    DefaultClass { name: "edge".into(), units, policy: policy.into(), when: None, origin }
 }
 
 /// A default with these units, by their spelling, and its policy.

@@ -1,6 +1,5 @@
 //! The decisions about one class, unit by unit: what happens to each, and what of it an apply sends.
 
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
@@ -87,9 +86,17 @@ impl<'a> Decisions<'a> {
 
     /// The units of the default and those of ours on the class, in order.
     pub(super) fn units(&self) -> Vec<UnitPlan<'a>> {
-        let wanted = self.default.units.iter().map(|(unit, _)| unit);
-        let units: BTreeSet<&'a Unit> = wanted.chain(self.ours.units()).collect();
-        units.into_iter().map(|unit| self.unit(unit)).collect()
+        let mut plans = Vec::with_capacity(self.default.units.len());
+        // Both are in order: every pass over every class comes through here.
+        let mut wanted = self.default.units.iter().map(|(unit, _)| unit).peekable();
+        for ours in self.ours.units() {
+            while let Some(unit) = wanted.next_if(|unit| *unit < ours) {
+                plans.push(self.unit(unit));
+            }
+            plans.push(self.unit(wanted.next_if_eq(&ours).unwrap_or(ours)));
+        }
+        plans.extend(wanted.map(|unit| self.unit(unit)));
+        plans
     }
 
     /// Whether a manager's units are to be taken over.
@@ -110,13 +117,7 @@ impl<'a> Decisions<'a> {
         }
         let adopted: Vec<_> = units.iter().filter(|unit| self.is_adopted(unit)).map(|unit| unit.unit.clone()).collect();
         let from = &self.default.policy.adopt_from;
-        let is_helm_s = self.live.annotation(HELM_RELEASE).is_some();
-        let is_kept = self.live.annotation(HELM_POLICY) == Some(HELM_KEEP);
-        // A file or a user that says otherwise of this very annotation has the last word.
-        let policy = Unit::annotation(HELM_POLICY);
-        let is_denied = self.default.units.get(&policy).is_some_and(|wanted| wanted.as_str() != Some(HELM_KEEP))
-            || self.ignore.covers(&policy);
-        let helm = if is_helm_s && !is_kept && !is_denied { Helm::Keep } else { Helm::Leave };
+        let helm = self.helm();
         // Helm deletes what it made, whoever owns the fields: the annotation is due also when there's nothing to take.
         if !adopted.is_empty() || (helm == Helm::Keep && !from.is_empty()) {
             return Some(Rewrite::Take { units: adopted, from: from.clone(), helm });
@@ -137,6 +138,19 @@ impl<'a> Decisions<'a> {
         let from = from.map(|owner| owner.name.to_string()).collect();
         let units: Vec<_> = stuck.iter().map(|unit| unit.unit.clone()).collect();
         (!units.is_empty()).then_some(Rewrite::Take { units, from, helm: Helm::Leave })
+    }
+
+    /// Whether Helm made the class and is yet to be told to keep it.
+    fn helm(&self) -> Helm {
+        let live = |key| self.live.annotation(key);
+        if live(HELM_RELEASE).is_none() || live(HELM_POLICY) == Some(HELM_KEEP) {
+            return Helm::Leave;
+        }
+        // A file or a user that says otherwise of this very annotation has the last word.
+        let is_denied =
+            self.default.units.annotation(HELM_POLICY).is_some_and(|wanted| wanted.as_str() != Some(HELM_KEEP))
+                || self.ignore.covers(&Unit::annotation(HELM_POLICY));
+        if is_denied { Helm::Leave } else { Helm::Keep }
     }
 
     /// Whether a unit that the file names is still in the hands of a manager whose units are taken over.
@@ -218,7 +232,7 @@ impl<'a> Decisions<'a> {
     }
 
     fn action(&self, unit: &Unit, wanted: Option<&UnitValue>, live: Option<&UnitValue>) -> UnitAction {
-        let Policy { conflicts, enforce, create_only, .. } = &self.default.policy;
+        let Policy { conflicts, enforce, create_only, .. } = &*self.default.policy;
         // Only what the file names is adopted.
         let adopts = |name: &str| wanted.is_some() && self.adopts(name);
         let is_somebody_else = |owner: &Manager| *owner.name != *self.manager.as_str() && !adopts(&owner.name);

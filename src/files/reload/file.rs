@@ -3,11 +3,10 @@
 use std::str::from_utf8;
 use std::sync::Arc;
 
-use crate::engine::defaults::Defaults;
 use crate::engine::diagnostic::text::{FileText, Findings};
 use crate::engine::diagnostic::{Code, Diagnostic, Finding};
 use crate::engine::document::Span;
-use crate::engine::pool::Pool;
+use crate::engine::shared::Shared;
 use crate::engine::validate::{Candidate, validate};
 use crate::engine::when::Conditions;
 use crate::files::snapshot::SnapshotFile;
@@ -29,7 +28,8 @@ pub(super) struct LoadedFile {
 }
 
 impl LoadedFile {
-    pub(super) fn load(file: &SnapshotFile) -> Self {
+    /// Loads a file. Conditions that are known aren't compiled again, and what is shared depends on it in memory alone.
+    pub(super) fn load(file: &SnapshotFile, conditions: &mut Conditions, shared: &mut Shared) -> Self {
         let mut loaded = Self { digest: file.digest, documents: 0, candidates: Vec::new(), findings: Vec::new() };
         if let Err(finding) = decode(file) {
             loaded.findings.push(*finding);
@@ -37,26 +37,17 @@ impl LoadedFile {
         }
         let text = FileText::new(file.name.clone(), text(file));
         let mut findings = Findings::new(&text);
-        let documents = yaml::parse(&mut findings, Budget::default());
-        loaded.documents = documents.len();
-        let mut conditions = Conditions::default();
-        let mut validate = |document| validate(document, &mut conditions, &mut findings);
-        loaded.candidates = documents.iter().filter_map(&mut validate).collect();
+        yaml::read(&mut findings, Budget::default(), |document, findings| {
+            loaded.documents += 1;
+            let Some(mut candidate) = validate(&document, conditions, findings) else { return };
+            if let Some(class) = candidate.class.as_mut().and_then(Arc::get_mut) {
+                shared.share(class);
+            }
+            loaded.candidates.push(candidate);
+        });
+        loaded.candidates.shrink_to_fit();
         loaded.findings = findings.into_list();
         loaded
-    }
-}
-
-impl LoadedFile {
-    /// Keeps what the file has in common with the defaults in force, or has more than once, once.
-    pub(super) fn share(&mut self, known: Option<&Defaults>, texts: &mut Pool<str>) {
-        for class in self.candidates.iter_mut().filter_map(|candidate| candidate.class.as_mut()) {
-            match known.and_then(|known| known.get(&class.name)) {
-                Some(known) if known == class => class.clone_from(known),
-                Some(known) if known.units == class.units => Arc::make_mut(class).units.share(&known.units),
-                Some(_) | None => Arc::make_mut(class).units.pool(texts),
-            }
-        }
     }
 }
 

@@ -228,9 +228,19 @@ fn a_fifo_that_is_opened_all_the_same_does_not_block() {
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let (sender, opened) = mpsc::channel();
     // In a thread of its own, so that a blocked one fails the test instead of hanging it.
-    thread::spawn(move || sender.send(open(&fifo)));
+    thread::spawn(move || sender.send(open(&fifo, 0)));
     let file = opened.recv_timeout(Duration::from_secs(30)).expect("opening a FIFO blocks").unwrap();
     assert!(!file.metadata().unwrap().is_file());
+}
+
+/// The link takes the file's place between the list and the opening.
+#[test]
+fn a_link_in_the_place_of_a_file_is_not_opened() {
+    let directory = directory(&[("a.yaml", "a")]);
+    let link = directory.path().join("b.yaml");
+    symlink(directory.path().join("a.yaml"), &link).unwrap();
+    assert!(open(&directory.path().join("a.yaml"), libc::O_NOFOLLOW).is_ok());
+    assert!(open(&link, libc::O_NOFOLLOW).is_err());
 }
 
 #[test]

@@ -39,6 +39,14 @@ struct Composed<'t> {
     height: u32,
 }
 
+/// The place of an event. The parser's own spans are 200 bytes, and would be moved from hand to hand.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    pub(super) span: Span,
+    /// The event's tag.
+    pub(super) tag: Option<Span>,
+}
+
 /// The rest of the file can't be read; its finding is made.
 struct Stop;
 
@@ -53,8 +61,7 @@ impl<'c, 'f, 't> Composer<'c, 'f, 't> {
         Self { findings, events, anchors: HashMap::new(), documents_left: documents, values_left: values }
     }
 
-    pub(super) fn documents(mut self) -> Vec<Document<'t>> {
-        let mut documents = Vec::new();
+    pub(super) fn documents(mut self, mut each: impl FnMut(Document<'t>, &mut Findings<'f, 't>)) {
         while let Ok(Some(document)) = self.document() {
             let is_empty = matches!(document.root.content, Content::Null) && document.root.span.is_empty();
             if is_empty {
@@ -66,9 +73,8 @@ impl<'c, 'f, 't> Composer<'c, 'f, 't> {
                 break;
             }
             self.documents_left -= 1;
-            documents.push(document);
+            each(document, self.findings);
         }
-        documents
     }
 
     /// The next document; `None` at the end of the file.
@@ -77,8 +83,8 @@ impl<'c, 'f, 't> Composer<'c, 'f, 't> {
             match self.next()? {
                 (Event::DocumentStart(..), _) => {
                     self.anchors.clear();
-                    let (event, span) = self.next()?;
-                    let root = self.node(event, span, 1)?.node;
+                    let (event, at) = self.next()?;
+                    let root = self.node(event, at, 1)?.node;
                     return Ok(Some(Document { root }));
                 }
                 (Event::StreamEnd, _) => return Ok(None),
@@ -87,11 +93,13 @@ impl<'c, 'f, 't> Composer<'c, 'f, 't> {
         }
     }
 
-    fn next(&mut self) -> Result<(Event<'t>, granit_parser::Span), Stop> {
+    fn next(&mut self) -> Result<(Event<'t>, At), Stop> {
         match self.events.next_event() {
-            Some(Ok(event)) => Ok(event),
+            Some(Ok((event, span))) => {
+                Ok((event, At { span: self.span(&span), tag: span.tag_span().map(|span| self.span(&span)) }))
+            }
             Some(Err(error)) => self.stop(syntax::finding(&error, self.findings.file)),
-            None => Ok((Event::StreamEnd, granit_parser::Span::default())),
+            None => Ok((Event::StreamEnd, At { span: Span::default(), tag: None })),
         }
     }
 
@@ -101,8 +109,8 @@ impl<'c, 'f, 't> Composer<'c, 'f, 't> {
     }
 
     /// The value that begins with an event. The recursion is bounded by `DEPTH_AT_MOST`.
-    fn node(&mut self, event: Event<'t>, at: granit_parser::Span, depth: u32) -> Result<Composed<'t>, Stop> {
-        let span = self.span(at);
+    fn node(&mut self, event: Event<'t>, at: At, depth: u32) -> Result<Composed<'t>, Stop> {
+        let span = at.span;
         if depth > DEPTH_AT_MOST {
             return self.stop(syntax::too_deep(span));
         }
@@ -111,7 +119,7 @@ impl<'c, 'f, 't> Composer<'c, 'f, 't> {
             Event::Scalar(text, style, anchor, tag) => {
                 let cost = text_cost(&text);
                 self.spend(cost, span)?;
-                let content = self.scalar(text, style, tag.as_deref(), span, at);
+                let content = self.scalar(text, style, tag.as_deref(), at);
                 self.anchored(anchor, Composed { node: Node { span, content }, cost, height: 1 })
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -137,7 +145,7 @@ impl<'c, 'f, 't> Composer<'c, 'f, 't> {
         loop {
             let (event, at) = self.next()?;
             if let Event::SequenceEnd = event {
-                let span = Span { end: self.span(at).end.max(span.end), ..span };
+                let span = Span { end: at.span.end.max(span.end), ..span };
                 let node = Node { span, content: Content::Sequence(items) };
                 return Ok(Composed { node, cost, height: height + 1 });
             }
@@ -288,7 +296,7 @@ impl<'c, 'f, 't> Composer<'c, 'f, 't> {
     }
 
     /// The parser counts bytes, as its input is a string.
-    pub(super) fn span(&self, span: granit_parser::Span) -> Span {
+    fn span(&self, span: &granit_parser::Span) -> Span {
         let end = self.findings.file.text.len();
         let offset = |marker: granit_parser::Marker| marker.byte_offset().unwrap_or(end).min(end);
         syntax::span(offset(span.start), offset(span.end))

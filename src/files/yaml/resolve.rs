@@ -2,23 +2,17 @@
 
 use std::borrow::Cow;
 
-use serde_saphyr::granit_parser::{self, ScalarStyle, Tag};
+use serde_saphyr::granit_parser::{ScalarStyle, Tag};
 
-use super::compose::Composer;
+use super::compose::{At, Composer};
 use super::scalar::{self, Scalar};
 use crate::engine::diagnostic::{Code, Finding, quoted};
 use crate::engine::document::{Content, Span};
 
 impl<'t> Composer<'_, '_, 't> {
     /// The value of a scalar. With a tag that means nothing it's taken for a string.
-    pub(super) fn scalar(
-        &mut self,
-        text: Cow<'t, str>,
-        style: ScalarStyle,
-        tag: Option<&Tag>,
-        span: Span,
-        at: granit_parser::Span,
-    ) -> Content<'t> {
+    pub(super) fn scalar(&mut self, text: Cow<'t, str>, style: ScalarStyle, tag: Option<&Tag>, at: At) -> Content<'t> {
+        let span = at.span;
         let resolved = match tag.map(Tag::core_suffix) {
             None if style == ScalarStyle::Plain => scalar::resolve(&text),
             None | Some(Some("str")) => Scalar::String,
@@ -64,14 +58,14 @@ impl<'t> Composer<'_, '_, 't> {
     }
 
     /// A list may have the tag `!!seq` and a map `!!map`, which they are anyway.
-    pub(super) fn check_collection_tag(&mut self, tag: Option<&Tag>, expected: &str, at: granit_parser::Span) {
+    pub(super) fn check_collection_tag(&mut self, tag: Option<&Tag>, expected: &str, at: At) {
         if tag.is_some_and(|tag| tag.core_suffix() != Some(expected)) {
             self.unknown_tag(tag, at);
         }
     }
 
-    fn unknown_tag(&mut self, tag: Option<&Tag>, at: granit_parser::Span) {
-        let span = self.span(at.tag_span().unwrap_or(at));
+    fn unknown_tag(&mut self, tag: Option<&Tag>, at: At) {
+        let span = at.tag.unwrap_or(at.span);
         let message = format!("the tag {} means nothing here", tag.map(Tag::original).unwrap_or_default());
         self.findings.push(Finding::error(Code::Unsupported, span, message).suggest("leave the tag out"));
     }

@@ -71,7 +71,7 @@ impl fmt::Debug for Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("files:")?;
         self.0.units.iter().try_for_each(|(unit, value)| write!(f, " {unit}={value}"))?;
-        let Policy { mode, conflicts, enforce, create_only, adopt_from, on_replace, .. } = &self.0.policy;
+        let Policy { mode, conflicts, enforce, create_only, adopt_from, on_replace, .. } = &*self.0.policy;
         write!(f, "; {mode:?} {conflicts:?} enforce {enforce:?} createOnly {create_only:?}")?;
         write!(f, " adoptFrom {adopt_from:?} onReplace {on_replace:?}")
     }
