@@ -16,6 +16,7 @@ pub mod plan;
 pub mod policy;
 pub mod protection;
 pub mod schema;
+pub mod template;
 pub mod unit;
 pub mod validate;
 pub mod when;

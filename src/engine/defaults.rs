@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::policy::Policy;
+use super::template::Template;
 use super::unit::Units;
 use super::when::When;
 
@@ -38,10 +39,11 @@ impl fmt::Display for Origin {
     }
 }
 
-/// All classes of the accepted files, by name.
+/// All classes of the accepted files, by name, and the templates of further ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Defaults {
     classes: BTreeMap<Arc<str>, Arc<DefaultClass>>,
+    templates: Vec<Arc<Template>>,
 }
 
 impl Defaults {
@@ -56,21 +58,34 @@ impl Defaults {
         self.classes.values()
     }
 
-    /// How many classes there are.
+    /// The same with these templates.
+    #[must_use]
+    pub fn with_templates(self, templates: Vec<Arc<Template>>) -> Self {
+        Self { templates, ..self }
+    }
+
+    /// The templates, in the order of the files.
+    #[must_use]
+    pub fn templates(&self) -> &[Arc<Template>] {
+        &self.templates
+    }
+
+    /// How many classes there are, those of templates left out.
     #[must_use]
     pub fn len(&self) -> usize {
         self.classes.len()
     }
 
-    /// Whether there is no class.
+    /// Whether there is neither a class nor a template.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.classes.is_empty()
+        self.classes.is_empty() && self.templates.is_empty()
     }
 }
 
 impl FromIterator<Arc<DefaultClass>> for Defaults {
     fn from_iter<I: IntoIterator<Item = Arc<DefaultClass>>>(classes: I) -> Self {
-        Self { classes: classes.into_iter().map(|class| (class.name.clone(), class)).collect() }
+        let classes = classes.into_iter().map(|class| (class.name.clone(), class)).collect();
+        Self { classes, templates: Vec::new() }
     }
 }

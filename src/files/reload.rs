@@ -15,6 +15,7 @@ use crate::engine::defaults::Defaults;
 use crate::engine::diagnostic::text::FileText;
 use crate::engine::diagnostic::{Code, Diagnostic, Related, Severity, quoted};
 use crate::engine::document::Span;
+use crate::engine::validate::Described;
 
 /// The most documents of a source.
 const DOCUMENTS_AT_MOST: usize = 100_000;
@@ -75,8 +76,15 @@ impl Loader {
         if is_rejected {
             return Reload::Rejected { findings };
         }
-        let candidates = self.files.values().flat_map(|file| &file.candidates);
-        let defaults: Arc<Defaults> = Arc::new(candidates.filter_map(|candidate| candidate.class.clone()).collect());
+        let (mut classes, mut templates) = (Vec::new(), Vec::new());
+        for candidate in self.files.values().flat_map(|file| &file.candidates) {
+            match &candidate.described {
+                Some(Described::Class(class)) => classes.push(class.clone()),
+                Some(Described::Template(template)) => templates.push(template.clone()),
+                None => {}
+            }
+        }
+        let defaults = Arc::new(classes.into_iter().collect::<Defaults>().with_templates(templates));
         self.defaults = Some(defaults.clone());
         Reload::Accepted { defaults, findings }
     }
@@ -102,16 +110,17 @@ impl Loader {
         Some(Diagnostic::of_file(Code::TooManyDocuments, name, message))
     }
 
-    /// The classes that are described more than once, in whatever files.
+    /// The classes and templates that are described more than once, in whatever files.
     fn duplicates(&self, snapshot: &Snapshot) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
-        let mut known: BTreeMap<&str, (usize, Span)> = BTreeMap::new();
+        let mut known: BTreeMap<(&str, &str), (usize, Span)> = BTreeMap::new();
         // Only the files that have a part in a duplicate are looked at again.
         let mut texts: BTreeMap<usize, FileText<'_>> = BTreeMap::new();
         for (index, file) in snapshot.files().iter().enumerate() {
             let Some(loaded) = self.files.get(&file.name) else { continue };
             for candidate in &loaded.candidates {
-                let (first, first_span) = match known.entry(&candidate.name) {
+                let noun = candidate.kind.noun();
+                let (first, first_span) = match known.entry((noun, &candidate.name)) {
                     Entry::Vacant(entry) => {
                         entry.insert((index, candidate.name_span));
                         continue;
@@ -128,9 +137,9 @@ impl Loader {
                 };
                 let first = place(first, first_span);
                 let place = place(index, candidate.name_span);
-                let message = format!("the class {} is described already, at {first}", quoted(&candidate.name));
+                let message = format!("the {noun} {} is described already, at {first}", quoted(&candidate.name));
                 let related = vec![Related { place: first, label: "first here".to_owned() }];
-                let (severity, code) = (Severity::Error, Code::DuplicateClass);
+                let (severity, code) = (Severity::Error, candidate.kind.duplicate());
                 findings.push(Diagnostic { severity, code, place, message, suggestion: None, related });
             }
         }

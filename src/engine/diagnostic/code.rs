@@ -39,12 +39,18 @@ pub enum Code {
     InvalidValue,
     /// A CEL expression that can't be compiled.
     InvalidExpression,
+    /// A CEL expression that is right, and fails for a namespace.
+    FailedExpression,
+    /// A label selector that can't be meant.
+    InvalidSelector,
     /// A field that exists, but not in a defaults file.
     ForbiddenField,
     /// A label or annotation that belongs to somebody else.
     Reserved,
     /// A class that is described twice.
     DuplicateClass,
+    /// A template whose name another one has.
+    DuplicateTemplate,
     /// Parts of a policy that contradict each other.
     Contradiction,
     /// A field that is left out because only a server sets it.
@@ -59,7 +65,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::Syntax,
         Self::NotUtf8,
         Self::Unreadable,
@@ -76,9 +82,12 @@ impl Code {
         Self::WrongType,
         Self::InvalidValue,
         Self::InvalidExpression,
+        Self::FailedExpression,
+        Self::InvalidSelector,
         Self::ForbiddenField,
         Self::Reserved,
         Self::DuplicateClass,
+        Self::DuplicateTemplate,
         Self::Contradiction,
         Self::IgnoredField,
         Self::NoEffect,
@@ -106,9 +115,12 @@ impl Code {
             Self::WrongType => "wrong-type",
             Self::InvalidValue => "invalid-value",
             Self::InvalidExpression => "invalid-expression",
+            Self::FailedExpression => "failed-expression",
+            Self::InvalidSelector => "invalid-selector",
             Self::ForbiddenField => "forbidden-field",
             Self::Reserved => "reserved",
             Self::DuplicateClass => "duplicate-class",
+            Self::DuplicateTemplate => "duplicate-template",
             Self::Contradiction => "contradiction",
             Self::IgnoredField => "ignored-field",
             Self::NoEffect => "no-effect",

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use crate::engine::expression;
+use crate::engine::template::text::EXPRESSION;
 
 /// `when`: the length that its compiler takes. What it may say, no schema can tell.
 const WHEN: Text = Text { min: 1, max: expression::LENGTH_AT_MOST, form: None };
@@ -39,6 +40,16 @@ const LABEL: Text = Text {
     form: Some((
         r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$",
         "must consist of letters, digits, -, _ and ., and begin and end with a letter or digit",
+    )),
+};
+
+/// The key of a label, where one is asked for: a qualified name, whoever it belongs to.
+const LABEL_KEY: Text = Text {
+    min: 1,
+    max: 317,
+    form: Some((
+        r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$",
+        "must be a name such as team, or with a domain before it: example.com/team",
     )),
 };
 
@@ -155,8 +166,27 @@ pub(in crate::engine) fn when(_: &mut SchemaGenerator) -> Schema {
 
 /// `metadata.labels`.
 pub(in crate::engine) fn labels(_: &mut SchemaGenerator) -> Schema {
-    // The prefix is a DNS subdomain.
-    keys(r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?", &LABEL.schema())
+    keys(LABEL_PREFIX, &LABEL.schema())
+}
+
+/// `matchLabels` of a label selector.
+pub(in crate::engine) fn match_labels(_: &mut SchemaGenerator) -> Schema {
+    let rules = qualified_names(LABEL_PREFIX);
+    json_schema!({
+        "type": ["object", "null"],
+        "propertyNames": {"allOf": rules},
+        "additionalProperties": LABEL.schema(),
+    })
+}
+
+/// `key` of a label selector's `matchExpressions`.
+pub(in crate::engine) fn label_key(_: &mut SchemaGenerator) -> Schema {
+    LABEL_KEY.schema()
+}
+
+/// `values` of a label selector's `matchExpressions`.
+pub(in crate::engine) fn label_values(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["array", "null"], "items": LABEL.schema()})
 }
 
 /// `metadata.annotations`.
@@ -166,27 +196,36 @@ pub(in crate::engine) fn annotations(_: &mut SchemaGenerator) -> Schema {
     keys(r"^([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*/)?", &value)
 }
 
-/// A map whose keys are qualified names (`IsQualifiedName` in k8s.io/apimachinery) with a prefix of this form.
+/// What may stand before the name of a label: a DNS subdomain.
+const LABEL_PREFIX: &str = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?";
+
+/// A map whose keys are qualified names (`IsQualifiedName` in k8s.io/apimachinery) with a prefix of this form, and aren't reserved.
 fn keys(prefix: &str, value: &Schema) -> Schema {
-    let form = format!("{prefix}([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$");
+    let mut rules = qualified_names(prefix);
+    rules.push(json!({
+        "not": {"pattern": r"^(classkeeper\.dev|meta\.helm\.sh)/"},
+        "errorMessage": "is reserved: classkeeper and Helm set it themselves",
+    }));
     json_schema!({
         "type": ["object", "null"],
-        "propertyNames": {"allOf": [
-            {
-                "pattern": form,
-                "patternErrorMessage": "must be a name such as team, or with a domain before it: example.com/team",
-            },
-            {
-                "pattern": r"^([^/]{1,253}/)?[^/]{1,63}$",
-                "patternErrorMessage": "must have at most 63 characters, and before the / at most 253",
-            },
-            {
-                "not": {"pattern": r"^(classkeeper\.dev|meta\.helm\.sh)/"},
-                "errorMessage": "is reserved: classkeeper and Helm set it themselves",
-            },
-        ]},
+        "propertyNames": {"allOf": rules},
         "additionalProperties": value,
     })
+}
+
+/// The rules that make a key a qualified name.
+fn qualified_names(prefix: &str) -> Vec<Value> {
+    let form = format!("{prefix}([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$");
+    vec![
+        json!({
+            "pattern": form,
+            "patternErrorMessage": "must be a name such as team, or with a domain before it: example.com/team",
+        }),
+        json!({
+            "pattern": r"^([^/]{1,253}/)?[^/]{1,63}$",
+            "patternErrorMessage": "must have at most 63 characters, and before the / at most 253",
+        }),
+    ]
 }
 
 /// `policy.enforce` and `policy.createOnly`: what [`crate::engine::unit::Unit`] reads.
@@ -214,6 +253,17 @@ pub(super) fn forbid(metadata: &mut Value) {
     for (field, message) in FORBIDDEN {
         metadata["properties"][field] = json!({"not": {}, "errorMessage": message, "doNotSuggest": true});
     }
+}
+
+/// A name that has to differ from namespace to namespace.
+pub(super) fn vary(name: &mut Value) {
+    let message = "is the same for every namespace: write ${namespace.name} into it";
+    *name = json!({
+        "description": name["description"],
+        "type": "string",
+        "pattern": EXPRESSION,
+        "patternErrorMessage": message,
+    });
 }
 
 /// Accepts what a server sets in a plain manifest, whatever its value, and lets editors strike it through.

@@ -115,7 +115,8 @@ impl Translator<'_> {
                     _ => (Code::InvalidValue, "patternErrorMessage"),
                 };
                 let message = format!("the key {} of {path} {}", quoted(key), self.words(inner, keyword));
-                Finding::error(code, span, message)
+                let finding = Finding::error(code, span, message);
+                if key.contains("${") { finding.suggest("an expression can stand in a value only") } else { finding }
             }
             ValidationErrorKind::Type { kind } => self.wrong_type(self.parent(error), kind, found, &path),
             ValidationErrorKind::Enum { .. } => Self::none_of(&Self::options(self.parent(error)), found, &path),
@@ -155,7 +156,7 @@ impl Translator<'_> {
 
     /// A field that stands in the wrong map.
     fn elsewhere(&self, field: &str) -> Option<String> {
-        ["metadata", "spec", "policy"].into_iter().find_map(|parent| {
+        ["metadata", "spec", "policy", "template"].into_iter().find_map(|parent| {
             let known = &self.schema["properties"][parent]["properties"][field];
             (known.is_object() && known["doNotSuggest"] != true).then(|| format!("did you mean {parent}.{field}?"))
         })
