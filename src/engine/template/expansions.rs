@@ -29,6 +29,8 @@ pub enum NamespaceSeen {
     Changed(Namespace),
     /// The namespace of this name is gone.
     Deleted(Arc<str>),
+    /// They may not be watched, and why.
+    Refused(Arc<str>),
 }
 
 /// A finding that concerns the class of one namespace alone.
@@ -55,7 +57,9 @@ pub struct Expansions {
     /// Which annotations the namespaces have; `None` before the first list is complete.
     kept: Option<Keys>,
     /// The list under way.
-    listing: (Keys, BTreeMap<Arc<str>, Namespace>),
+    listing: Option<(Keys, BTreeMap<Arc<str>, Namespace>)>,
+    /// Why namespaces aren't known, if the server told.
+    refusal: Option<Arc<str>>,
     /// What is known of the cluster.
     cluster: Option<Scope<'static>>,
     made: BTreeMap<Claim, Expansion>,
@@ -76,6 +80,12 @@ impl Expansions {
     #[must_use]
     pub fn is_in_sync(&self) -> bool {
         self.next.is_none()
+    }
+
+    /// Why namespaces aren't known, if the server told.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Arc<str>> {
+        self.refusal.as_ref()
     }
 
     /// Takes in what the files say now; the names of the classes that this concerns.
@@ -100,11 +110,17 @@ impl Expansions {
     pub fn see(&mut self, seen: NamespaceSeen) -> BTreeSet<Arc<str>> {
         let mut changed = BTreeSet::new();
         match seen {
-            NamespaceSeen::Listing(keys) => self.listing = (keys, BTreeMap::new()),
-            NamespaceSeen::Item(namespace) => drop(self.listing.1.insert(namespace.name.clone(), namespace)),
+            NamespaceSeen::Listing(keys) => self.listing = Some((keys, BTreeMap::new())),
+            NamespaceSeen::Item(namespace) => {
+                if let Some((_, listed)) = &mut self.listing {
+                    listed.insert(namespace.name.clone(), namespace);
+                }
+            }
+            NamespaceSeen::Refused(why) => self.refusal = Some(why),
             NamespaceSeen::Listed => {
-                let (keys, listed) = std::mem::take(&mut self.listing);
-                self.kept = Some(keys);
+                // Otherwise it was begun for templates that are gone.
+                let Some((keys, listed)) = self.listing.take() else { return changed };
+                (self.kept, self.refusal) = (Some(keys), None);
                 let before = std::mem::take(&mut self.namespaces);
                 let gone = before.keys().filter(|name| !listed.contains_key(*name));
                 gone.for_each(|name| self.drop_namespace(name, &mut changed));
@@ -186,6 +202,11 @@ impl Expansions {
         };
         if !is_known {
             return changed;
+        }
+        if needs.is_none() {
+            // Nobody follows them from now on.
+            (self.kept, self.listing, self.refusal) = (None, None, None);
+            self.namespaces.clear();
         }
         let next: BTreeMap<_, _> =
             self.next.take().into_iter().flatten().map(|template| (template.name.clone(), template)).collect();

@@ -102,11 +102,11 @@ fn what_fails_is_told_with_its_expression_and_what_is_invalid_with_its_value() {
         [
             (
                 6,
-                85,
+                91,
                 Code::InvalidValue,
                 "metadata.labels['b'] \"b c\" must consist of letters, digits, -, _ and ., and begin and end with a letter or digit".to_owned()
             ),
-            (7, 47, Code::InvalidValue, "spec.description has 65 characters; at most 64 are allowed".to_owned()),
+            (7, 54, Code::InvalidValue, "spec.description has 65 characters; at most 64 are allowed".to_owned()),
         ]
     );
     assert_eq!(expand(&template, &large).class, None);

@@ -1,0 +1,145 @@
+//! Watches namespaces by their metadata, as long as a template asks for them. Of each, its labels and the annotations that
+//! are asked for are kept.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Namespace as NamespaceObject;
+use kube::core::PartialObjectMeta;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Config, DefaultBackoff, Event};
+use kube::{Api, Client};
+use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
+use tracing::{debug, info, warn};
+
+use super::permission::Permission;
+use super::refusal::WatchedKind;
+use crate::engine::expression::Keys;
+use crate::engine::template::expansions::NamespaceSeen;
+use crate::engine::template::namespace::Namespace;
+use crate::files::sources::News;
+
+/// How long to wait after a refusal: a right may come later.
+const AFTER_A_REFUSAL: Duration = Duration::from_secs(5);
+/// A list that takes longer is asked for again.
+const LIST_DEADLINE: Duration = Duration::from_mins(1);
+
+/// A namespace as the API server sends it, without what nobody here asks for.
+type NamespaceMeta = PartialObjectMeta<NamespaceObject>;
+
+/// Watches namespaces.
+pub struct WatchNamespaces {
+    /// The cluster.
+    pub client: Client,
+    /// Which of their annotations are asked for; `None`: nobody asks for namespaces.
+    pub wanted: watch::Receiver<Option<Keys>>,
+    /// Where what is seen goes.
+    pub news: Sender<News>,
+}
+
+impl WatchNamespaces {
+    /// Watches until the receiver is gone, for as long as namespaces are asked for.
+    pub async fn run(self) {
+        let Self { client, mut wanted, news } = self;
+        while !news.is_closed() {
+            let Some(kept) = wanted.borrow_and_update().clone() else {
+                if wanted.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            };
+            info!("watching namespaces");
+            tokio::select! {
+                ended = follow(&client, &kept, &news) => match ended {
+                    Ended::Closed => return,
+                    Ended::Late => {}
+                    // From the list on: kube would go on with the watch alone, and what was missed stays missed.
+                    Ended::Refused => tokio::time::sleep(AFTER_A_REFUSAL).await,
+                },
+                () = until_others(&mut wanted, &kept) => {}
+            }
+        }
+    }
+}
+
+/// Lists namespaces once.
+pub async fn list(client: &Client, kept: &Keys) -> Result<Vec<Namespace>, kube::Error> {
+    let listed = Api::<NamespaceObject>::all(client.clone()).list_metadata(&kube::api::ListParams::default()).await?;
+    Ok(listed.items.into_iter().map(|object| reduce(object, kept)).collect())
+}
+
+/// Waits until something else is asked for than these annotations of namespaces.
+async fn until_others(wanted: &mut watch::Receiver<Option<Keys>>, kept: &Keys) {
+    let is_other = |wanted: &Option<Keys>| wanted.as_ref().is_none_or(|wanted| !kept.include(wanted));
+    if wanted.wait_for(is_other).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Why a watch is not continued.
+enum Ended {
+    /// Nobody listens any more.
+    Closed,
+    /// The list doesn't arrive.
+    Late,
+    /// It isn't allowed.
+    Refused,
+}
+
+async fn follow(client: &Client, kept: &Keys, news: &Sender<News>) -> Ended {
+    let kind = WatchedKind {
+        kind: "Namespace",
+        path: "/api/v1/namespaces",
+        permission: Permission::of_kind("", "namespaces"),
+    };
+    let api = Api::<NamespaceMeta>::all(client.clone());
+    let events = watcher::watcher(api, Config::default().any_semantic()).backoff(DefaultBackoff::default());
+    let mut events = std::pin::pin!(events);
+    let mut is_listed = false;
+    loop {
+        let next = if is_listed {
+            events.next().await
+        } else {
+            match tokio::time::timeout(LIST_DEADLINE, events.next()).await {
+                Ok(next) => next,
+                Err(_) => {
+                    warn!("the list of namespaces doesn't arrive; asking again");
+                    return Ended::Late;
+                }
+            }
+        };
+        let seen = match next {
+            None => return Ended::Closed,
+            Some(Ok(Event::Init)) => {
+                is_listed = false;
+                NamespaceSeen::Listing(kept.clone())
+            }
+            Some(Ok(Event::InitApply(object))) => NamespaceSeen::Item(reduce(object, kept)),
+            Some(Ok(Event::InitDone)) => {
+                is_listed = true;
+                NamespaceSeen::Listed
+            }
+            // A namespace that is being deleted counts until it is gone: what is in it may still be used.
+            Some(Ok(Event::Apply(object))) => NamespaceSeen::Changed(reduce(object, kept)),
+            Some(Ok(Event::Delete(object))) => NamespaceSeen::Deleted(reduce(object, kept).name),
+            Some(Err(error)) => {
+                debug!(%error, "the watch on namespaces was interrupted");
+                let Some(refusal) = kind.refusal(client, &error).await else { continue };
+                warn!(error = refusal, "namespaces may not be watched; templates wait, or stay as they are");
+                let _ = news.send(News::Namespace(NamespaceSeen::Refused(refusal.into()))).await;
+                return Ended::Refused;
+            }
+        };
+        if news.send(News::Namespace(seen)).await.is_err() {
+            return Ended::Closed;
+        }
+    }
+}
+
+fn reduce(object: NamespaceMeta, kept: &Keys) -> Namespace {
+    let metadata = object.metadata;
+    let all = |entries: Option<BTreeMap<String, String>>| entries.unwrap_or_default();
+    Namespace::new(&metadata.name.unwrap_or_default(), all(metadata.labels), all(metadata.annotations), kept)
+}
