@@ -21,6 +21,7 @@ mod memory;
 pub mod permission;
 pub mod queue;
 pub mod reconcile;
+mod refusal;
 pub mod removal;
 mod requests;
 mod rewrite;

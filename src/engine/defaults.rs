@@ -1,11 +1,13 @@
-//! The defaults in force: what all accepted files together ask for.
+//! Defaults: what a source asks for, and what all sources together do.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::author::Author;
 use super::policy::Policy;
 use super::template::Template;
+use super::tenancy::Tenant;
 use super::unit::Units;
 use super::when::When;
 
@@ -20,6 +22,8 @@ pub struct DefaultClass {
     pub policy: Policy,
     /// The condition under which it counts; `None`: always.
     pub when: Option<Arc<When>>,
+    /// Who wrote it, and so the field manager that it is applied under.
+    pub author: Author,
     /// Where it is written.
     pub origin: Origin,
 }
@@ -39,11 +43,23 @@ impl fmt::Display for Origin {
     }
 }
 
-/// All classes of the accepted files, by name, and the templates of further ones.
+/// All that accepted files describe, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Defaults {
     classes: BTreeMap<Arc<str>, Arc<DefaultClass>>,
-    templates: Vec<Arc<Template>>,
+    tenants: BTreeMap<Arc<str>, Arc<Tenant>>,
+    templates: BTreeMap<Arc<str>, Arc<Template>>,
+}
+
+/// What one document describes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Described {
+    /// A class.
+    Class(Arc<DefaultClass>),
+    /// A tenant.
+    Tenant(Arc<Tenant>),
+    /// A class for each namespace that matches.
+    Template(Arc<Template>),
 }
 
 impl Defaults {
@@ -53,21 +69,9 @@ impl Defaults {
         self.classes.get(name)
     }
 
-    /// All defaults, ordered by name.
+    /// All classes, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<DefaultClass>> {
         self.classes.values()
-    }
-
-    /// The same with these templates.
-    #[must_use]
-    pub fn with_templates(self, templates: Vec<Arc<Template>>) -> Self {
-        Self { templates, ..self }
-    }
-
-    /// The templates, in the order of the files.
-    #[must_use]
-    pub fn templates(&self) -> &[Arc<Template>] {
-        &self.templates
     }
 
     /// How many classes there are, those of templates left out.
@@ -76,16 +80,58 @@ impl Defaults {
         self.classes.len()
     }
 
-    /// Whether there is neither a class nor a template.
+    /// Whether nothing is described at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.classes.is_empty() && self.templates.is_empty()
+        self.classes.is_empty() && self.tenants.is_empty() && self.templates.is_empty()
+    }
+
+    /// All templates, ordered by name.
+    pub fn templates(&self) -> impl Iterator<Item = &Arc<Template>> {
+        self.templates.values()
+    }
+
+    /// All tenants, ordered by name.
+    pub fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
+        self.tenants.values()
+    }
+
+    /// A tenant.
+    #[must_use]
+    pub fn tenant(&self, name: &str) -> Option<&Arc<Tenant>> {
+        self.tenants.get(name)
+    }
+}
+
+impl Extend<Described> for Defaults {
+    fn extend<I: IntoIterator<Item = Described>>(&mut self, described: I) {
+        for described in described {
+            match described {
+                Described::Class(class) => {
+                    self.classes.insert(class.name.clone(), class);
+                }
+                Described::Tenant(tenant) => {
+                    self.tenants.insert(tenant.name.clone(), tenant);
+                }
+                Described::Template(template) => {
+                    self.templates.insert(template.name.clone(), template);
+                }
+            }
+        }
+    }
+}
+
+impl FromIterator<Described> for Defaults {
+    fn from_iter<I: IntoIterator<Item = Described>>(described: I) -> Self {
+        let mut defaults = Self::default();
+        defaults.extend(described);
+        defaults
     }
 }
 
 impl FromIterator<Arc<DefaultClass>> for Defaults {
     fn from_iter<I: IntoIterator<Item = Arc<DefaultClass>>>(classes: I) -> Self {
         let classes = classes.into_iter().map(|class| (class.name.clone(), class)).collect();
-        Self { classes, templates: Vec::new() }
+        Self { classes, ..Self::default() }
     }
 }

@@ -1,9 +1,14 @@
 //! The documents of a defaults file as they are written: a mirror of the input without judgement.
 //!
 //! The published schema is generated from these types, and their comments are what an editor shows for a field. What
-//! the schema accepts, serde reads into them; from there it's one step to a [`DefaultClass`].
+//! the schema accepts, serde reads into them; from there it's one step to a [`DefaultClass`] or a
+//! [`Tenant`](super::tenancy::Tenant).
+
+mod template;
+mod tenant;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -11,12 +16,13 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use serde_json::{Map, Value};
 
+pub(super) use self::template::{GatewayClassTemplate, TemplateParts, expanded, template};
+pub(super) use self::tenant::{Tenant, tenant};
+use super::author::Author;
 use super::defaults::{DefaultClass, Origin};
-use super::diagnostic::Code;
 use super::document::Node;
 use super::policy::{Conflicts, Mode, OnDelete, OnRemove, OnReplace, Policy};
 use super::schema::limits;
-use super::template::selector::{Requirement, Selector, Wanted};
 use super::unit::{Unit, Units};
 use super::when::{Conditions, When};
 
@@ -27,13 +33,37 @@ pub enum Kind {
     DefaultGatewayClass,
     /// A plain manifest: a class, kept with the default policy.
     GatewayClass,
+    /// The boundary inside which a team writes defaults of its own.
+    Tenant,
     /// A class for each namespace that matches.
     GatewayClassTemplate,
 }
 
+/// What a document describes. Names of different subjects have nothing to do with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// A class.
+    Class,
+    /// A tenant.
+    Tenant,
+    /// A template.
+    Template,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Class => "class",
+            Self::Tenant => "tenant",
+            Self::Template => "template",
+        })
+    }
+}
+
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::DefaultGatewayClass, Self::GatewayClass, Self::GatewayClassTemplate];
+    pub const ALL: [Self; 4] =
+        [Self::DefaultGatewayClass, Self::GatewayClass, Self::GatewayClassTemplate, Self::Tenant];
 
     /// What stands as `kind`.
     #[must_use]
@@ -42,24 +72,7 @@ impl Kind {
             Self::DefaultGatewayClass => "DefaultGatewayClass",
             Self::GatewayClass => "GatewayClass",
             Self::GatewayClassTemplate => "GatewayClassTemplate",
-        }
-    }
-
-    /// What a document of this kind describes.
-    #[must_use]
-    pub fn noun(self) -> &'static str {
-        match self {
-            Self::DefaultGatewayClass | Self::GatewayClass => "class",
-            Self::GatewayClassTemplate => "template",
-        }
-    }
-
-    /// What is wrong with two documents of this kind that have the same name.
-    #[must_use]
-    pub fn duplicate(self) -> Code {
-        match self {
-            Self::DefaultGatewayClass | Self::GatewayClass => Code::DuplicateClass,
-            Self::GatewayClassTemplate => Code::DuplicateTemplate,
+            Self::Tenant => "Tenant",
         }
     }
 
@@ -67,8 +80,18 @@ impl Kind {
     #[must_use]
     pub fn api_versions(self) -> &'static [&'static str] {
         match self {
-            Self::DefaultGatewayClass | Self::GatewayClassTemplate => &["classkeeper.dev/v1alpha1"],
+            Self::DefaultGatewayClass | Self::GatewayClassTemplate | Self::Tenant => &["classkeeper.dev/v1alpha1"],
             Self::GatewayClass => &["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"],
+        }
+    }
+
+    /// What a document of this kind describes.
+    #[must_use]
+    pub fn subject(self) -> Subject {
+        match self {
+            Self::DefaultGatewayClass | Self::GatewayClass => Subject::Class,
+            Self::Tenant => Subject::Tenant,
+            Self::GatewayClassTemplate => Subject::Template,
         }
     }
 }
@@ -96,94 +119,6 @@ pub(super) struct GatewayClass {
     /// Name, labels and annotations of the class.
     metadata: Metadata,
     /// The class's spec.
-    #[schemars(schema_with = "limits::spec")]
-    spec: Map<String, Value>,
-}
-
-/// One class for each namespace that matches. They come, change and go with the namespaces.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct GatewayClassTemplate {
-    /// The name of the template. Nothing else is allowed here.
-    metadata: TemplateMetadata,
-    /// What there is one class for each of.
-    for_each: ForEach,
-    /// The class of a namespace. In string values, `${…}` holds an expression in CEL over `namespace` (`name`, `labels`,
-    /// `annotations`) and `cluster`, whose result is a string; `$${` stands for `${`.
-    #[expect(dead_code, reason = "it is filled in as a document, once for each namespace")]
-    template: ClassTemplate,
-    /// How each of the classes is kept. Everything is optional.
-    policy: Option<PolicyManifest>,
-    /// A condition in CEL over `cluster`, as that of a DefaultGatewayClass. While it is false, the classes are neither
-    /// created nor written to, and don't count as removed.
-    #[serde(default)]
-    #[schemars(schema_with = "limits::when")]
-    when: Option<String>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-struct TemplateMetadata {
-    /// The name of the template, for messages about it.
-    #[schemars(schema_with = "limits::name")]
-    name: Arc<str>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-struct ForEach {
-    /// Namespaces of the cluster.
-    namespaces: Namespaces,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-struct Namespaces {
-    /// A label selector, as Kubernetes has them: all its parts must match. An empty one, `{}`, matches every namespace.
-    selector: LabelSelector,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct LabelSelector {
-    /// Labels that a namespace must have, with their values.
-    #[serde(default)]
-    #[schemars(schema_with = "limits::match_labels")]
-    match_labels: Option<BTreeMap<Box<str>, Box<str>>>,
-    /// What else must be so of a namespace's labels.
-    #[serde(default)]
-    match_expressions: Option<Vec<LabelRequirement>>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-struct LabelRequirement {
-    /// The key of a label.
-    #[schemars(schema_with = "limits::label_key")]
-    key: Box<str>,
-    /// What must be so of it.
-    operator: Operator,
-    /// The values that `In` and `NotIn` are about.
-    #[serde(default)]
-    #[schemars(schema_with = "limits::label_values")]
-    values: Option<Vec<Box<str>>>,
-}
-
-/// What a label selector may ask.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-enum Operator {
-    /// The label is there, with one of the values.
-    In,
-    /// The label isn't there, or has none of the values.
-    NotIn,
-    /// The label is there.
-    Exists,
-    /// The label isn't there.
-    DoesNotExist,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[expect(dead_code, reason = "it is filled in as a document, once for each namespace")]
-struct ClassTemplate {
-    /// Name, labels and annotations of the class. Nothing else is allowed here.
-    metadata: Metadata,
-    /// The class's spec, as the Gateway API defines it.
     #[schemars(schema_with = "limits::spec")]
     spec: Map<String, Value>,
 }
@@ -232,55 +167,26 @@ struct PolicyManifest {
     protect: bool,
 }
 
-/// Reads the class of a document that its kind's schema accepts, and whose condition compiles.
-pub(super) fn class(
-    kind: Kind,
+/// Reads the class of a `DefaultGatewayClass` that its schema accepts, and whose condition compiles.
+pub(super) fn default_gateway_class(
     root: &Node<'_>,
+    author: Author,
     origin: Origin,
     conditions: &mut Conditions,
 ) -> Result<DefaultClass, serde::de::value::Error> {
-    let (metadata, spec, policy, when) = match kind {
-        Kind::DefaultGatewayClass => {
-            let DefaultGatewayClass { metadata, spec, policy, when } = DefaultGatewayClass::deserialize(root)?;
-            (metadata, spec, policy.unwrap_or_default(), when)
-        }
-        Kind::GatewayClass => {
-            let GatewayClass { metadata, spec } = GatewayClass::deserialize(root)?;
-            (metadata, spec, PolicyManifest::default(), None)
-        }
-        Kind::GatewayClassTemplate => return Err(serde::de::value::Error::custom("a template is no class")),
-    };
+    let DefaultGatewayClass { metadata, spec, policy, when } = DefaultGatewayClass::deserialize(root)?;
     let when = compiled(when, conditions)?;
-    Ok(assemble(metadata, spec, policy.into(), when, origin))
+    Ok(DefaultClass { when, ..class(metadata, spec, policy.unwrap_or_default().into(), author, origin) })
 }
 
-/// What a template says beside its class.
-pub(super) struct TemplateParts {
-    pub(super) name: Arc<str>,
-    pub(super) selector: Selector,
-    pub(super) policy: Policy,
-    pub(super) when: Option<Arc<When>>,
-}
-
-/// Reads a template that its schema accepts, whose condition compiles and whose selector makes sense, apart from its
-/// class.
-pub(super) fn template(root: &Node<'_>, conditions: &mut Conditions) -> Result<TemplateParts, serde::de::value::Error> {
-    let GatewayClassTemplate { metadata, for_each, template: _, policy, when } =
-        GatewayClassTemplate::deserialize(root)?;
-    let when = compiled(when, conditions)?;
-    let selector = for_each.namespaces.selector.into();
-    Ok(TemplateParts { name: metadata.name, selector, policy: policy.unwrap_or_default().into(), when })
-}
-
-/// Reads the class that a template gives for a namespace: a document of which only `metadata` and `spec` are its own.
-pub(super) fn expanded(
+/// Reads the class of a plain manifest that its schema accepts.
+pub(super) fn gateway_class(
     root: &Node<'_>,
-    policy: &Policy,
-    when: Option<&Arc<When>>,
-    origin: &Origin,
+    author: Author,
+    origin: Origin,
 ) -> Result<DefaultClass, serde::de::value::Error> {
     let GatewayClass { metadata, spec } = GatewayClass::deserialize(root)?;
-    Ok(assemble(metadata, spec, policy.clone(), when.cloned(), origin.clone()))
+    Ok(class(metadata, spec, Policy::default(), author, origin))
 }
 
 fn compiled(when: Option<String>, conditions: &mut Conditions) -> Result<Option<Arc<When>>, serde::de::value::Error> {
@@ -288,13 +194,7 @@ fn compiled(when: Option<String>, conditions: &mut Conditions) -> Result<Option<
     when.map(|text| conditions.compile(&text)).transpose().map_err(invalid)
 }
 
-fn assemble(
-    metadata: Metadata,
-    spec: Map<String, Value>,
-    policy: Policy,
-    when: Option<Arc<When>>,
-    origin: Origin,
-) -> DefaultClass {
+fn class(metadata: Metadata, spec: Map<String, Value>, policy: Policy, author: Author, origin: Origin) -> DefaultClass {
     let Metadata { name, labels, annotations } = metadata;
     let spec = spec.into_iter().map(|(field, value)| (Unit::spec(&field), value));
     let labels = labels.into_iter().flatten().map(|(key, value)| (Unit::label(&key), value.into()));
@@ -304,26 +204,7 @@ fn assemble(
         .filter(|(key, _)| !limits::CLIENT_SET_ANNOTATIONS.contains(&&**key))
         .map(|(key, value)| (Unit::annotation(&key), value.into()));
     let units: Units = spec.chain(labels).chain(annotations).chain(policy.marks()).collect();
-    DefaultClass { name, units, policy, when, origin }
-}
-
-impl From<LabelSelector> for Selector {
-    fn from(selector: LabelSelector) -> Self {
-        let LabelSelector { match_labels, match_expressions } = selector;
-        let labels = match_labels.into_iter().flatten();
-        let equal = labels.map(|(key, value)| Requirement { key, wanted: Wanted::In(Box::new([value])) });
-        let others = match_expressions.into_iter().flatten().map(|LabelRequirement { key, operator, values }| {
-            let values = values.unwrap_or_default().into_boxed_slice();
-            let wanted = match operator {
-                Operator::In => Wanted::In(values),
-                Operator::NotIn => Wanted::NotIn(values),
-                Operator::Exists => Wanted::Exists,
-                Operator::DoesNotExist => Wanted::DoesNotExist,
-            };
-            Requirement { key, wanted }
-        });
-        equal.chain(others).collect()
-    }
+    DefaultClass { name, units, policy, when: None, author, origin }
 }
 
 impl From<PolicyManifest> for Policy {

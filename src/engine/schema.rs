@@ -13,7 +13,7 @@ use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-use super::manifest::{DefaultGatewayClass, GatewayClass, GatewayClassTemplate, Kind};
+use super::manifest::{DefaultGatewayClass, GatewayClass, GatewayClassTemplate, Kind, Tenant};
 use super::template::text::EXPRESSION;
 
 /// The published schema's `$id`.
@@ -32,26 +32,20 @@ fn schema() -> Value {
     let api_versions: BTreeSet<_> = Kind::ALL.into_iter().flat_map(Kind::api_versions).collect();
     let kinds = Kind::ALL.map(Kind::as_str);
     // By `if` and not `oneOf`: a document with a mistake gets the messages of its own kind only.
-    let reference = |kind: Kind| json!({"$ref": format!("#/definitions/{}", kind.as_str())});
-    let others = Kind::ALL.into_iter().filter(|kind| *kind != Kind::DefaultGatewayClass).rev();
-    let by_kind = others.fold(reference(Kind::DefaultGatewayClass), |rest, kind| {
-        let is_kind = json!({"properties": {"kind": {"const": kind.as_str()}}, "required": ["kind"]});
-        json!({"if": is_kind, "then": reference(kind), "else": rest})
-    });
-    let mut schema = json!({
+    json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": ID,
         "title": "classkeeper defaults",
-        "description": "A document of a defaults file: a class that classkeeper keeps.",
+        "description": "A document of a defaults file: a class that classkeeper keeps, or who may describe some.",
         "type": "object",
         "required": ["apiVersion", "kind"],
         "properties": {"apiVersion": {"enum": api_versions}, "kind": {"enum": kinds}},
+        "allOf": Kind::ALL.map(|kind| json!({
+            "if": {"properties": {"kind": {"const": kind.as_str()}}, "required": ["kind"]},
+            "then": {"$ref": format!("#/definitions/{}", kind.as_str())},
+        })),
         "definitions": definitions,
-    });
-    for keyword in ["if", "then", "else"] {
-        schema[keyword] = by_kind[keyword].clone();
-    }
-    schema
+    })
 }
 
 /// The schema of one kind, with all it refers to written out.
@@ -60,6 +54,7 @@ pub(super) fn definition(kind: Kind) -> Value {
         Kind::DefaultGatewayClass => generate::<DefaultGatewayClass>(),
         Kind::GatewayClass => generate::<GatewayClass>(),
         Kind::GatewayClassTemplate => generate::<GatewayClassTemplate>(),
+        Kind::Tenant => generate::<Tenant>(),
     };
     close(&mut schema);
     let api_version = json!({
@@ -85,6 +80,7 @@ pub(super) fn definition(kind: Kind) -> Value {
             limits::vary(&mut template["properties"]["metadata"]["properties"]["name"]);
             allow_expressions(template);
         }
+        Kind::Tenant => {}
     }
     schema
 }

@@ -1,9 +1,11 @@
-//! From a document to its class, or to what is wrong with it.
+//! From a document to its class or tenant, or to what is wrong with it.
 //!
 //! Three steps, of which each reports all it finds: which kind of document it is ([`kind`]), whether it follows that
 //! kind's schema ([`translate`] makes findings of the validator's errors), and the rules that no schema can express
-//! ([`rules`], [`condition`], [`template`]). What a template gives for a namespace goes through the same steps ([`expanded`]).
+//! ([`rules`], [`condition`], [`template`], [`boundary`]). What a template gives for a namespace goes through the same steps
+//! ([`expanded`]).
 
+mod boundary;
 mod condition;
 mod kind;
 mod place;
@@ -18,14 +20,15 @@ use std::sync::{Arc, LazyLock};
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
 
-use super::defaults::{DefaultClass, Origin};
+use super::defaults::{DefaultClass, Described, Origin};
 use super::diagnostic::text::Findings;
 use super::diagnostic::{Code, Finding};
 use super::document::json::{Tree, TreeNode};
 use super::document::{Document, Found, Node, Span};
-use super::manifest::{self, Kind};
+use super::manifest::{self, Kind, Subject};
 use super::schema;
 use super::template::Template;
+use super::tenancy::Scope;
 use super::when::Conditions;
 pub(in crate::engine) use place::place;
 use rules::Standing;
@@ -33,28 +36,22 @@ use rules::Standing;
 /// What a document is about.
 #[derive(Clone, Debug)]
 pub struct Candidate {
-    /// The kind of the document.
-    pub kind: Kind,
-    /// The name: known also if something else is wrong with the document.
+    /// What it describes.
+    pub subject: Subject,
+    /// The name of that: known also if something else is wrong with the document.
     pub name: Arc<str>,
     /// Where the name stands.
     pub name_span: Span,
-    /// What the document says; `None` if it has an error.
+    /// The namespaces that it claims, and where they stand.
+    pub namespaces: Box<[(Arc<str>, Span)]>,
+    /// The class or the tenant; `None` if the document has an error.
     pub described: Option<Described>,
 }
 
-/// What a document says.
-#[derive(Clone, Debug)]
-pub enum Described {
-    /// A class.
-    Class(Arc<DefaultClass>),
-    /// A class for each namespace that matches.
-    Template(Arc<Template>),
-}
-
-/// Validates a document of a file, whose conditions are compiled once. `None` if it doesn't even have a name.
+/// Validates a document of a file, whose conditions are compiled once. `None` if it doesn't even name anything.
 pub fn validate(
     document: &Document<'_>,
+    scope: &Scope,
     conditions: &mut Conditions,
     findings: &mut Findings<'_, '_>,
 ) -> Option<Candidate> {
@@ -78,38 +75,58 @@ pub fn validate(
             findings.push(Finding::error(Code::InvalidValue, place, "this document doesn't follow its schema"));
         }
     }
-    match kind {
-        Kind::DefaultGatewayClass | Kind::GatewayClass => rules::check(kind, standing, root, root, findings),
-        Kind::GatewayClassTemplate => {
-            rules::check(kind, standing, root, root.get("template").unwrap_or(root), findings)
-        }
-    }
-    condition::check(kind, root, conditions, findings);
-    let texts = match kind {
-        Kind::DefaultGatewayClass | Kind::GatewayClass => template::Texts::new(),
-        Kind::GatewayClassTemplate => template::check(root, findings),
+    let class = match kind.subject() {
+        Subject::Class | Subject::Tenant => root,
+        Subject::Template => root.get("template").unwrap_or(root),
     };
+    rules::check(kind, standing, root, class, findings);
+    condition::check(kind, root, conditions, findings);
+    let texts = match kind.subject() {
+        Subject::Template => template::check(root, findings),
+        Subject::Class | Subject::Tenant => template::Texts::new(),
+    };
+    boundary::check(kind, scope, root, findings);
     let name = root.get("metadata")?.get("name")?;
     let (name, name_span) = (Arc::<str>::from(name.as_str()?), name.span);
-    if findings.errors() > errors {
-        return Some(Candidate { kind, name, name_span, described: None });
-    }
-    let origin = Origin { file: findings.file.name.clone(), line: findings.file.line(root.span.start) };
-    let described = match kind {
-        Kind::DefaultGatewayClass | Kind::GatewayClass => {
-            manifest::class(kind, root, origin, conditions).map(|class| Described::Class(Arc::new(class)))
-        }
-        Kind::GatewayClassTemplate => template::read(root, origin, texts, conditions, findings.file)
-            .map(|template| Described::Template(Arc::new(template))),
+    let mut candidate = Candidate {
+        subject: kind.subject(),
+        name,
+        name_span,
+        namespaces: boundary::namespaces(kind, root),
+        described: None,
     };
-    match described {
-        Ok(described) => Some(Candidate { kind, name, name_span, described: Some(described) }),
+    if findings.errors() > errors {
+        return Some(candidate);
+    }
+    match described(kind, scope, root, texts, conditions, findings) {
+        Ok(described) => candidate.described = Some(described),
         // The schema and the types differ, which the property tests look for.
         Err(error) => {
-            let message = format!("this {} can't be read: {error}", kind.noun());
-            findings.push(Finding::error(Code::InvalidValue, name_span, message));
-            Some(Candidate { kind, name, name_span, described: None })
+            findings.push(Finding::error(Code::InvalidValue, name_span, format!("this can't be read: {error}")));
         }
+    }
+    Some(candidate)
+}
+
+/// What a document describes that has no error.
+fn described(
+    kind: Kind,
+    scope: &Scope,
+    root: &Node<'_>,
+    texts: template::Texts,
+    conditions: &mut Conditions,
+    findings: &Findings<'_, '_>,
+) -> Result<Described, serde::de::value::Error> {
+    let origin = Origin { file: findings.file.name.clone(), line: findings.file.line(root.span.start) };
+    let class = |class| Described::Class(Arc::new(class));
+    match kind {
+        Kind::DefaultGatewayClass => {
+            manifest::default_gateway_class(root, scope.author(), origin, conditions).map(class)
+        }
+        Kind::GatewayClass => manifest::gateway_class(root, scope.author(), origin).map(class),
+        Kind::Tenant => manifest::tenant(root, origin).map(|tenant| Described::Tenant(Arc::new(tenant))),
+        Kind::GatewayClassTemplate => template::read(root, origin, texts, conditions, findings.file)
+            .map(|template| Described::Template(Arc::new(template))),
     }
 }
 
@@ -125,7 +142,7 @@ pub(in crate::engine) fn expanded(
         standing = Standing::BreaksSchema;
         translate::translate(definition, document, findings);
     }
-    rules::check(Kind::GatewayClassTemplate, standing, document, document, findings);
+    rules::check(Kind::DefaultGatewayClass, standing, document, document, findings);
     if findings.errors() > 0 {
         return None;
     }
@@ -151,6 +168,7 @@ static GATEWAY_CLASS_TEMPLATE: LazyLock<Definition> = LazyLock::new(|| Definitio
 /// What a template gives.
 static EXPANDED: LazyLock<Definition> =
     LazyLock::new(|| Definition::of_schema(schema::expanded(), "an expanded class"));
+static TENANT: LazyLock<Definition> = LazyLock::new(|| Definition::new(Kind::Tenant));
 
 impl Definition {
     fn of(kind: Kind) -> &'static Self {
@@ -158,6 +176,7 @@ impl Definition {
             Kind::DefaultGatewayClass => &DEFAULT_GATEWAY_CLASS,
             Kind::GatewayClass => &GATEWAY_CLASS,
             Kind::GatewayClassTemplate => &GATEWAY_CLASS_TEMPLATE,
+            Kind::Tenant => &TENANT,
         }
     }
 

@@ -65,6 +65,10 @@ fn described(defaults: &Defaults) -> String {
         }
         writeln!(text, "  {:?}", template.policy).unwrap();
     }
+    for tenant in defaults.tenants() {
+        writeln!(text, "{} from {}", tenant.name, tenant.origin).unwrap();
+        writeln!(text, "  {:?} {:#?}", tenant.namespaces, tenant.boundary).unwrap();
+    }
     text
 }
 

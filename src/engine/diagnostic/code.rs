@@ -47,10 +47,12 @@ pub enum Code {
     ForbiddenField,
     /// A label or annotation that belongs to somebody else.
     Reserved,
-    /// A class that is described twice.
+    /// A class that is described twice, or a tenant or template, or a namespace with two tenants.
     DuplicateClass,
-    /// A template whose name another one has.
-    DuplicateTemplate,
+    /// What a tenant isn't allowed.
+    OutsideBoundary,
+    /// A name that another source holds.
+    NameHeld,
     /// Parts of a policy that contradict each other.
     Contradiction,
     /// A field that is left out because only a server sets it.
@@ -65,7 +67,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Syntax,
         Self::NotUtf8,
         Self::Unreadable,
@@ -87,7 +89,8 @@ impl Code {
         Self::ForbiddenField,
         Self::Reserved,
         Self::DuplicateClass,
-        Self::DuplicateTemplate,
+        Self::OutsideBoundary,
+        Self::NameHeld,
         Self::Contradiction,
         Self::IgnoredField,
         Self::NoEffect,
@@ -120,7 +123,8 @@ impl Code {
             Self::ForbiddenField => "forbidden-field",
             Self::Reserved => "reserved",
             Self::DuplicateClass => "duplicate-class",
-            Self::DuplicateTemplate => "duplicate-template",
+            Self::OutsideBoundary => "outside-boundary",
+            Self::NameHeld => "name-held",
             Self::Contradiction => "contradiction",
             Self::IgnoredField => "ignored-field",
             Self::NoEffect => "no-effect",

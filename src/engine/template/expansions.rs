@@ -89,8 +89,8 @@ impl Expansions {
     }
 
     /// Takes in what the files say now; the names of the classes that this concerns.
-    pub fn load(&mut self, templates: &[Arc<Template>]) -> BTreeSet<Arc<str>> {
-        self.next = Some(templates.to_vec());
+    pub fn load<'t>(&mut self, templates: impl IntoIterator<Item = &'t Arc<Template>>) -> BTreeSet<Arc<str>> {
+        self.next = Some(templates.into_iter().cloned().collect());
         self.advance()
     }
 

@@ -25,7 +25,7 @@ fn template(name: &str, selector: &str, metadata: &str, spec: &str) -> String {
 }
 
 fn one(metadata: &str, spec: &str) -> Arc<Template> {
-    load(&template("t", "{}", metadata, spec)).templates()[0].clone()
+    load(&template("t", "{}", metadata, spec)).templates().next().unwrap().clone()
 }
 
 fn facts() -> Arc<Facts> {
@@ -75,7 +75,7 @@ fn a_class_has_what_the_expressions_give() {
 fn policy_marks_and_condition_are_those_of_the_template() {
     let text = template("t", "{}", "{name: \"${namespace.name}\"}", CONTROLLER);
     let text = text.replace("---\n", "policy: {onRemove: Delete, protect: true}\nwhen: 'false'\n");
-    let template = load(&text).templates()[0].clone();
+    let template = load(&text).templates().next().unwrap().clone();
     let class = expand(&template, &namespace("a", &[], &[])).class.unwrap();
     assert_eq!((&class.policy, &class.when), (&template.policy, &template.when));
     assert!(class.units.get(&Unit::annotation("classkeeper.dev/protected")).is_some());
@@ -261,7 +261,7 @@ fn nothing_goes_and_nothing_comes_before_all_that_is_asked_for_is_known() {
     assert!(all.is_in_sync());
     assert_eq!(names(&all), ["x"]);
     // Without templates, nothing is asked for.
-    all.load(&[]);
+    all.load([]);
     assert_eq!((all.needs(), all.is_in_sync(), names(&all).len()), (None, true, 0));
 }
 

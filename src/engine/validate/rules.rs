@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use crate::engine::diagnostic::text::Findings;
 use crate::engine::diagnostic::{Code, Finding, Severity};
 use crate::engine::document::{Entry, Node, Span};
-use crate::engine::manifest::Kind;
+use crate::engine::manifest::{Kind, Subject};
 use crate::engine::schema::limits::{CLIENT_SET_ANNOTATIONS, SERVER_SET};
 use crate::engine::unit::{Unit, UnitPath};
 
@@ -40,6 +40,11 @@ pub(super) fn check(
     class: &Node<'_>,
     findings: &mut Findings<'_, '_>,
 ) {
+    match kind.subject() {
+        Subject::Class | Subject::Template => {}
+        // Its schema says it all.
+        Subject::Tenant => return,
+    }
     left_out(kind, class, findings);
     if standing == Standing::FollowsSchema {
         discouraged_name(class, findings);
@@ -66,7 +71,7 @@ fn left_out(kind: Kind, root: &Node<'_>, findings: &mut Findings<'_, '_>) {
                 }
             }
         }
-        Kind::DefaultGatewayClass | Kind::GatewayClassTemplate => {}
+        Kind::DefaultGatewayClass | Kind::GatewayClassTemplate | Kind::Tenant => {}
     }
     let annotations = metadata.and_then(|metadata| metadata.get("annotations"));
     for key in CLIENT_SET_ANNOTATIONS {
