@@ -27,5 +27,7 @@ mod requests;
 mod rewrite;
 pub mod tell_loads;
 pub mod watch;
+pub mod watch_config_maps;
 pub mod watch_gateways;
+pub mod watch_namespaces;
 pub(crate) mod withheld;

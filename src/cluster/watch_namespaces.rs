@@ -2,6 +2,7 @@
 //! are asked for are kept.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -14,9 +15,11 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
+use super::facts::ClusterState;
 use super::permission::Permission;
 use super::refusal::WatchedKind;
 use crate::engine::expression::Keys;
+use crate::engine::facts::Facts;
 use crate::engine::template::expansions::NamespaceSeen;
 use crate::engine::template::namespace::Namespace;
 use crate::files::sources::News;
@@ -60,6 +63,24 @@ impl WatchNamespaces {
                 },
                 () = until_others(&mut wanted, &kept) => {}
             }
+        }
+    }
+}
+
+/// Tells what the cluster is, which templates may ask for too, until nobody listens any more.
+pub async fn tell_facts(mut state: watch::Receiver<Option<ClusterState>>, news: Sender<News>) {
+    let mut told: Option<Arc<Facts>> = None;
+    loop {
+        let now = state.borrow_and_update().as_ref().map(|state| state.facts.clone());
+        if now != told
+            && let Some(facts) = &now
+            && news.send(News::Cluster(facts.clone())).await.is_err()
+        {
+            return;
+        }
+        told = now;
+        if state.changed().await.is_err() {
+            return;
         }
     }
 }

@@ -72,6 +72,8 @@ impl Eq for Template {}
 pub struct Expansion {
     /// The class; `None` if a finding is an error.
     pub class: Option<Arc<DefaultClass>>,
+    /// The name that the class has, or would have if nothing else was wrong.
+    pub name: Option<Arc<str>>,
     /// What is wrong, each at its place in the template.
     pub findings: Vec<Diagnostic>,
 }
@@ -102,14 +104,16 @@ impl Template {
     pub fn expand(&self, namespace: &Namespace, cluster: &Scope<'_>) -> Expansion {
         let file = FileText::new(self.origin.file.clone(), &self.body.file);
         let mut findings = Findings::new(&file);
-        let class = self.class(namespace, cluster, &mut findings);
-        Expansion { class: class.map(Arc::new), findings: findings.into_list() }
+        let mut name = None;
+        let class = self.class(namespace, cluster, &mut name, &mut findings);
+        Expansion { class: class.map(Arc::new), name, findings: findings.into_list() }
     }
 
     fn class(
         &self,
         namespace: &Namespace,
         cluster: &Scope<'_>,
+        name: &mut Option<Arc<str>>,
         findings: &mut Findings<'_, '_>,
     ) -> Option<DefaultClass> {
         if namespace.is_oversized() {
@@ -130,6 +134,8 @@ impl Template {
                 }
             }
         });
+        let name_span = self.body.document.find("/metadata/name").map(|found| found.node.span.start);
+        *name = name_span.and_then(|at| filled.get(&at)).map(|name| (&**name).into());
         if findings.errors() > 0 {
             return None;
         }

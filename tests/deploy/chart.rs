@@ -86,6 +86,13 @@ async fn values_reach_what_they_are_for() {
     assert_eq!(pod["spec"]["imagePullSecrets"][0]["name"], "registry");
     let verbs = &yaml::find(&documents, "ClusterRole", "classkeeper-edge")["rules"][0]["verbs"];
     assert!(verbs.as_array().unwrap().contains(&"delete".into()), "{verbs}");
+    let follows_namespaces = |documents: &[Value], name: &str| {
+        let rules = yaml::find(documents, "ClusterRole", name)["rules"].clone();
+        rules.as_array().unwrap().iter().any(|rule| rule["resources"][0] == "namespaces")
+    };
+    assert!(follows_namespaces(&documents, "classkeeper-edge"));
+    let plain = helm.template("classkeeper", "a", &[]).await.unwrap();
+    assert!(!follows_namespaces(&plain, "classkeeper"), "a right that nothing needs");
     let monitor = yaml::only(&documents, "ServiceMonitor");
     assert_eq!(
         (&monitor["metadata"]["labels"]["release"], &monitor["spec"]["endpoints"][0]["interval"]),

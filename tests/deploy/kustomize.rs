@@ -139,7 +139,8 @@ async fn a_misspelt_field_would_be_refused() {
 #[tokio::test]
 async fn an_overlay_may_choose_another_namespace() {
     let kustomization = "{apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization, namespace: other, \
-                         resources: [../deploy/kustomize], components: [../deploy/kustomize/components/deletion]}";
+                         resources: [../deploy/kustomize], components: [../deploy/kustomize/components/deletion, \
+                         ../deploy/kustomize/components/templates]}";
     let documents = render_overlay(cluster().await, kustomization).await;
     let mut subjects = 0;
     for document in &documents {
@@ -148,7 +149,7 @@ async fn an_overlay_may_choose_another_namespace() {
             subjects += 1;
         }
     }
-    assert_eq!((subjects, &yaml::only(&documents, "Namespace")["metadata"]["name"]), (3, &json!("other")));
+    assert_eq!((subjects, &yaml::only(&documents, "Namespace")["metadata"]["name"]), (4, &json!("other")));
 }
 
 #[tokio::test]

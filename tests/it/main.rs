@@ -23,5 +23,6 @@ mod proxy;
 mod reload;
 mod scenario;
 mod telling;
+mod templates;
 mod versions;
 mod yields;

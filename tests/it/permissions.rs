@@ -34,7 +34,8 @@ struct Right {
 impl Right {
     /// All rights of the rendered manifests.
     fn shipped() -> Vec<Self> {
-        let rendered = [kustomize("deploy/kustomize"), kustomize_component("deploy/kustomize/components/deletion")];
+        let component = |name| kustomize_component(&format!("deploy/kustomize/components/{name}"));
+        let rendered = [kustomize("deploy/kustomize"), component("deletion"), component("templates")];
         let documents = rendered.iter().flat_map(|text| documents(text)).collect::<Vec<_>>();
         let mut rights = Vec::new();
         for kind in ["ClusterRole", "Role"] {
@@ -147,11 +148,13 @@ fn is_held(class: &Value) -> bool {
     !class["metadata"]["finalizers"].is_null()
 }
 
-/// Every feature that needs a right of its own, once: protection, drift and drift again, a class that stays deleted, one
+/// Every feature that needs a right of its own, once: a template, protection, drift and drift again, a class that stays deleted, one
 /// that is released and one that is deleted.
 async fn flow(s: &Scenario, program: &Program) {
     let [protected, stays, released, deleted] = ["protected", "stays", "released", "deleted"].map(|name| s.name(name));
-    for class in [&protected, &stays, &released, &deleted] {
+    let teams = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": s.name("teams")}});
+    s.create("/api/v1/namespaces", &teams).await;
+    for class in [&protected, &stays, &released, &deleted, &s.name("teams-edge")] {
         maybe(s, class, |class| !class.is_null()).await;
     }
     s.create_gateway(&protected).await;
@@ -176,7 +179,15 @@ fn kept(s: &Scenario) -> [Value; 2] {
 
 fn all(s: &Scenario) -> Vec<Value> {
     let deleted = with(default(&s.name("deleted")), "/policy", json!({"onRemove": "Delete"}));
-    kept(s).into_iter().chain([default(&s.name("released")), deleted]).collect()
+    let template = json!({
+        "apiVersion": "classkeeper.dev/v1alpha1", "kind": "GatewayClassTemplate", "metadata": {"name": "per-team"},
+        "forEach": {"namespaces": {"selector": {"matchLabels": {"kubernetes.io/metadata.name": s.name("teams")}}}},
+        "template": {
+            "metadata": {"name": "${namespace.name}-edge"},
+            "spec": {"controllerName": "example.com/controller"},
+        },
+    });
+    kept(s).into_iter().chain([default(&s.name("released")), deleted, template]).collect()
 }
 
 /// Starts the program as a case's user, in its Pod, and takes it through the flow.
@@ -211,6 +222,7 @@ async fn the_shipped_rights_are_enough_and_none_is_too_much() {
     let (s, program) = run(&control_plane, rights.len(), &rights).await;
     assert!(is_held(&s.get(&s.name("protected")).await), "{:#?}", program.log());
     assert!(s.get(&s.name("deleted")).await.is_null(), "{:#?}", program.log());
+    assert!(!s.get(&s.name("teams-edge")).await.is_null(), "{:#?}", program.log());
     assert_eq!(complaints(&program), Vec::<String>::new());
     program.class_is(&s.name("stays"), "Unchanged").await;
 

@@ -53,6 +53,8 @@ pub enum Code {
     OutsideBoundary,
     /// A name that another source holds.
     NameHeld,
+    /// A tenant's ConfigMap that lost the label by which it was known.
+    LabelLost,
     /// Parts of a policy that contradict each other.
     Contradiction,
     /// A field that is left out because only a server sets it.
@@ -67,7 +69,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Syntax,
         Self::NotUtf8,
         Self::Unreadable,
@@ -91,6 +93,7 @@ impl Code {
         Self::DuplicateClass,
         Self::OutsideBoundary,
         Self::NameHeld,
+        Self::LabelLost,
         Self::Contradiction,
         Self::IgnoredField,
         Self::NoEffect,
@@ -125,6 +128,7 @@ impl Code {
             Self::DuplicateClass => "duplicate-class",
             Self::OutsideBoundary => "outside-boundary",
             Self::NameHeld => "name-held",
+            Self::LabelLost => "label-lost",
             Self::Contradiction => "contradiction",
             Self::IgnoredField => "ignored-field",
             Self::NoEffect => "no-effect",

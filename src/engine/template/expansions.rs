@@ -2,7 +2,8 @@
 //!
 //! Pure, and incremental: an event of one namespace fills in that namespace alone. Templates that were loaded are put in
 //! force once all that they ask for is known, namespaces with the right annotations and the cluster's facts; until then
-//! those before them stay in force, so that no class goes only because something isn't known yet.
+//! those before them stay in force, so that no class goes only because something isn't known yet. Likewise a class stays
+//! as it was while what a namespace says now isn't valid.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -181,6 +182,16 @@ impl Expansions {
         }
     }
 
+    /// The names of classes that would be there, if nothing was wrong with them.
+    pub fn held(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.made.values().filter(|made| made.class.is_none()).filter_map(|made| made.name.as_ref())
+    }
+
+    /// The names that templates give.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.claims.keys()
+    }
+
     /// What concerns the classes of single namespaces, ordered by namespace.
     pub fn findings(&self) -> impl Iterator<Item = NamespaceFinding> {
         let own = self.made.iter().flat_map(|(claim, made)| made.findings.iter().map(move |finding| (claim, finding)));
@@ -254,7 +265,10 @@ impl Expansions {
 
     fn replace(&mut self, claim: &Claim, made: Option<Expansion>, changed: &mut BTreeSet<Arc<str>>) {
         let before = match made {
-            Some(made) => {
+            Some(mut made) => {
+                if made.class.is_none() {
+                    made.class = self.made.get(claim).and_then(|before| before.class.clone());
+                }
                 if self.made.get(claim) == Some(&made) {
                     return;
                 }
