@@ -1,5 +1,8 @@
 //! What the platform's templates give: a part of what is in force, beside the sources.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
