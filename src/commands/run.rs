@@ -149,7 +149,7 @@ impl Args {
         tasks.serve(listen, serve::public(pages.clone()), "health and metrics").await?;
         tasks.serve(admin_listen, serve::admin(pages), "status").await?;
         let Watched { cluster, seen, gateways, need } = tasks.watch(&client);
-        let (changes, told) = mpsc::channel(EVENTS);
+        let (doubt, (changes, told)) = (Arc::new(Notify::new()), mpsc::channel(EVENTS));
         let events = tasks.tell(&client, identity, (told, role.clone()), &metrics, &written);
         let empty = if allow_empty { EmptySource::RemovesAll } else { EmptySource::RemovesNothing };
         let controller = Controller {
@@ -165,6 +165,7 @@ impl Args {
             gate,
             removal: RemovalGate::new(Instant::now(), removal_delay, empty),
             board: board.clone(),
+            doubt: doubt.clone(),
             events,
             metrics: metrics.clone(),
             shutdown,
@@ -178,7 +179,7 @@ impl Args {
         let (news, known) = mpsc::channel(EVENTS);
         let (namespaces, tenants) = watch::channel(BTreeSet::new());
         let holders = holders(board, installation);
-        let assemble = Assemble { sources, news: known, holders, configuration, changes, namespaces, metrics };
+        let assemble = Assemble { sources, news: known, holders, doubt, configuration, changes, namespaces, metrics };
         tasks.spawn_until_shutdown(assemble.run());
         let maps = WatchConfigMaps { client, platform: configmap, namespaces: tenants, news: news.clone() };
         tasks.spawn_until_shutdown(maps.run());
