@@ -150,7 +150,7 @@ impl Args {
         tasks.serve(listen, serve::public(pages.clone()), "health and metrics").await?;
         tasks.serve(admin_listen, serve::admin(pages), "status").await?;
         let Watched { cluster, seen, gateways, need } = tasks.watch(&client);
-        let (changes, told) = mpsc::channel(EVENTS);
+        let (doubt, (changes, told)) = (Arc::new(Notify::new()), mpsc::channel(EVENTS));
         let events = tasks.tell(&client, identity, (told, role.clone()), &metrics, &written);
         let empty = if allow_empty { EmptySource::RemovesAll } else { EmptySource::RemovesNothing };
         let facts = cluster.clone();
@@ -167,6 +167,7 @@ impl Args {
             gate,
             removal: RemovalGate::new(Instant::now(), removal_delay, empty),
             board: board.clone(),
+            doubt: doubt.clone(),
             events,
             metrics: metrics.clone(),
             shutdown,
@@ -182,7 +183,7 @@ impl Args {
         let (annotations, wanted) = watch::channel(None);
         let holders = holders(board, installation);
         let assemble =
-            Assemble { sources, news: known, holders, configuration, changes, annotations, namespaces, metrics };
+            Assemble { sources, news: known, holders, doubt, configuration, changes, annotations, namespaces, metrics };
         tasks.spawn_until_shutdown(assemble.run());
         tasks.spawn_until_shutdown(tell_facts(facts, news.clone()));
         tasks.spawn_until_shutdown(WatchNamespaces { client: client.clone(), wanted, news: news.clone() }.run());
