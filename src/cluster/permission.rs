@@ -77,7 +77,7 @@ impl Permission {
         let _version = parts.next()?;
         let (namespace, resource) = match parts.next()? {
             "namespaces" => {
-                let namespace = parts.next()?;
+                let Some(namespace) = parts.next() else { return Some((Self::of_kind(group, "namespaces"), None)) };
                 match parts.next() {
                     Some(resource) => (Some(namespace.to_owned()), resource),
                     None => return Some((Self::of_kind(group, "namespaces"), Some(namespace))),
@@ -171,6 +171,8 @@ mod tests {
     fn a_namespace_s_rule_stands_in_a_role_there() {
         let expected = "apiGroups: [\"\"], resources: [configmaps], verbs: [get] in a Role in the namespace system";
         assert_eq!(rule(&Method::GET, "/api/v1/namespaces/system/configmaps/a", ""), expected);
+        let expected = "apiGroups: [\"\"], resources: [namespaces], verbs: [list] in a ClusterRole";
+        assert_eq!(rule(&Method::GET, "/api/v1/namespaces?limit=500", ""), expected);
     }
 
     #[test]

@@ -6,15 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use http::Method;
 use k8s_openapi::api::core::v1::Namespace as NamespaceObject;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, ObjectMeta};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Config, DefaultBackoff, Event};
 use kube::{Api, Client};
+use serde::Deserialize;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
+use super::api::{Accept, call_accepting, percent_encode};
+use super::error::ApiError;
 use super::facts::ClusterState;
 use super::permission::Permission;
 use super::refusal::WatchedKind;
@@ -26,11 +31,25 @@ use crate::files::sources::News;
 
 /// How long to wait after a refusal: a right may come later.
 const AFTER_A_REFUSAL: Duration = Duration::from_secs(5);
+/// How many namespaces are asked for at once by a command.
+const PAGE: u32 = 500;
 /// A list that takes longer is asked for again.
 const LIST_DEADLINE: Duration = Duration::from_mins(1);
 
 /// A namespace as the API server sends it, without what nobody here asks for.
 type NamespaceMeta = PartialObjectMeta<NamespaceObject>;
+
+#[derive(Deserialize)]
+struct List {
+    metadata: ListMeta,
+    /// Null if there is none: Go's empty list.
+    items: Option<Vec<Item>>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    metadata: ObjectMeta,
+}
 
 /// Watches namespaces.
 pub struct WatchNamespaces {
@@ -86,9 +105,17 @@ pub async fn tell_facts(mut state: watch::Receiver<Option<ClusterState>>, news: 
 }
 
 /// Lists namespaces once.
-pub async fn list(client: &Client, kept: &Keys) -> Result<Vec<Namespace>, kube::Error> {
-    let listed = Api::<NamespaceObject>::all(client.clone()).list_metadata(&kube::api::ListParams::default()).await?;
-    Ok(listed.items.into_iter().map(|object| reduce(object, kept)).collect())
+pub(crate) async fn list(client: &Client, kept: &Keys) -> Result<Vec<Namespace>, ApiError> {
+    let (mut namespaces, mut next) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/api/v1/namespaces?limit={PAGE}&continue={}", percent_encode(&next));
+        let list: List = call_accepting(client, Method::GET, &path, Accept::Metadata).await?;
+        namespaces.extend(list.items.into_iter().flatten().map(|item| reduce(item.metadata, kept)));
+        next = list.metadata.continue_.unwrap_or_default();
+        if next.is_empty() {
+            return Ok(namespaces);
+        }
+    }
 }
 
 /// Waits until something else is asked for than these annotations of namespaces.
@@ -137,14 +164,14 @@ async fn follow(client: &Client, kept: &Keys, news: &Sender<News>) -> Ended {
                 is_listed = false;
                 NamespaceSeen::Listing(kept.clone())
             }
-            Some(Ok(Event::InitApply(object))) => NamespaceSeen::Item(reduce(object, kept)),
+            Some(Ok(Event::InitApply(object))) => NamespaceSeen::Item(reduce(object.metadata, kept)),
             Some(Ok(Event::InitDone)) => {
                 is_listed = true;
                 NamespaceSeen::Listed
             }
             // A namespace that is being deleted counts until it is gone: what is in it may still be used.
-            Some(Ok(Event::Apply(object))) => NamespaceSeen::Changed(reduce(object, kept)),
-            Some(Ok(Event::Delete(object))) => NamespaceSeen::Deleted(reduce(object, kept).name),
+            Some(Ok(Event::Apply(object))) => NamespaceSeen::Changed(reduce(object.metadata, kept)),
+            Some(Ok(Event::Delete(object))) => NamespaceSeen::Deleted(reduce(object.metadata, kept).name),
             Some(Err(error)) => {
                 debug!(%error, "the watch on namespaces was interrupted");
                 let Some(refusal) = kind.refusal(client, &error).await else { continue };
@@ -159,8 +186,7 @@ async fn follow(client: &Client, kept: &Keys, news: &Sender<News>) -> Ended {
     }
 }
 
-fn reduce(object: NamespaceMeta, kept: &Keys) -> Namespace {
-    let metadata = object.metadata;
+fn reduce(metadata: ObjectMeta, kept: &Keys) -> Namespace {
     let all = |entries: Option<BTreeMap<String, String>>| entries.unwrap_or_default();
     Namespace::new(&metadata.name.unwrap_or_default(), all(metadata.labels), all(metadata.annotations), kept)
 }

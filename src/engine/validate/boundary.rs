@@ -1,5 +1,6 @@
 //! What a tenant's files may hold: classes inside its boundary, and neither tenants nor templates.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::engine::diagnostic::text::Findings;
@@ -35,5 +36,8 @@ pub(super) fn namespaces(kind: Kind, root: &Node<'_>) -> Box<[(Arc<str>, Span)]>
         Subject::Tenant => {}
     }
     let Some(Node { content: Content::Sequence(items), .. }) = root.get("namespaces") else { return Box::default() };
-    items.iter().filter_map(|item| Some((item.as_str()?.into(), item.span))).collect()
+    // That one stands twice in the list is said by the schema.
+    let mut known = BTreeSet::new();
+    let names = items.iter().filter_map(|item| Some((item.as_str()?, item.span)));
+    names.filter(|(name, _)| known.insert(*name)).map(|(name, span)| (name.into(), span)).collect()
 }
