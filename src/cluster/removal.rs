@@ -203,6 +203,23 @@ mod tests {
     }
 
     #[test]
+    fn while_templates_wait_nothing_of_the_platform_s_is_removed() {
+        let now = Instant::now();
+        let mut gate = RemovalGate::new(now, Duration::ZERO, EmptySource::RemovesNothing);
+        let sources = || vec![directory(LoadState::Accepted), of_a("x", LoadState::Accepted)];
+        let tenants = || vec![tenant("a", Listing::Complete, Deletion::None)];
+        let mut configuration = Configuration::of(None, sources(), tenants());
+        configuration.templates.progress = Progress::Waiting;
+        configuration.templates.held = Arc::new(["held".into()].into());
+        gate.load(&configuration);
+        assert_eq!(gate.leaving(&Author::Platform, now), None);
+        assert!(gate.leaving(&Author::Tenant("a".into()), now).is_some());
+        assert!(gate.holds("held") && !gate.holds("other"));
+        gate.load(&Configuration::of(None, sources(), tenants()));
+        assert!(gate.leaving(&Author::Platform, now).is_some() && !gate.holds("held"));
+    }
+
+    #[test]
     fn who_may_not_delete_only_releases() {
         let (now, sources) = (Instant::now(), vec![directory(LoadState::Accepted), of_a("x", LoadState::Accepted)]);
         let mut gate = RemovalGate::new(now, Duration::ZERO, EmptySource::RemovesNothing);

@@ -150,13 +150,11 @@ async fn follow(client: &Client, kept: &Keys, news: &Sender<News>) -> Ended {
         let next = if is_listed {
             events.next().await
         } else {
-            match tokio::time::timeout(LIST_DEADLINE, events.next()).await {
-                Ok(next) => next,
-                Err(_) => {
-                    warn!("the list of namespaces doesn't arrive; asking again");
-                    return Ended::Late;
-                }
-            }
+            let Ok(next) = tokio::time::timeout(LIST_DEADLINE, events.next()).await else {
+                warn!("the list of namespaces doesn't arrive; asking again");
+                return Ended::Late;
+            };
+            next
         };
         let seen = match next {
             None => return Ended::Closed,

@@ -134,7 +134,7 @@ impl Sources {
         for news in news {
             self.note(news);
         }
-        let platform = self.assemble(Which::Written(Author::Platform), holders);
+        let platform = self.assemble(Which::Platform, holders);
         self.templates.follow(platform.defaults.as_ref());
         let tenants: Vec<_> = platform.defaults.iter().flat_map(|defaults| defaults.tenants().cloned()).collect();
         self.follow_tenants(&tenants);
@@ -235,8 +235,8 @@ impl Sources {
     }
 
     fn assemble(&self, which: Which, holders: &dyn Fn(&str) -> Holders) -> Assembly {
-        let is_meant = |id: &SourceId| match &which {
-            Which::Written(author) => id.author() == *author,
+        let is_meant = |id: &SourceId| match which {
+            Which::Platform => id.author() == Author::Platform,
             Which::All => true,
         };
         let mut holdings: Vec<Holding<'_>> =
@@ -288,10 +288,10 @@ impl Sources {
 }
 
 /// Which sources are put together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Which {
-    /// What an author wrote.
-    Written(Author),
+    /// What the platform wrote.
+    Platform,
     /// Everything, and what templates give.
     All,
 }

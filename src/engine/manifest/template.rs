@@ -30,7 +30,7 @@ pub(in crate::engine) struct GatewayClassTemplate {
     template: ClassTemplate,
     /// How each of the classes is kept. Everything is optional.
     policy: Option<PolicyManifest>,
-    /// A condition in CEL over `cluster`, as that of a DefaultGatewayClass. While it is false, the classes are neither
+    /// A condition in CEL over `cluster`, as that of a single class. While it is false, the classes are neither
     /// created nor written to, and don't count as removed.
     #[serde(default)]
     #[schemars(schema_with = "limits::when")]

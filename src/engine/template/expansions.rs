@@ -227,7 +227,9 @@ impl Expansions {
         };
         let gone: BTreeSet<_> = before.keys().filter(|name| !next.contains_key(*name)).cloned().collect();
         let claims: Vec<_> = self.made.keys().filter(|(_, template)| gone.contains(template)).cloned().collect();
-        claims.iter().for_each(|claim| self.replace(claim, None, &mut changed));
+        for claim in &claims {
+            self.replace(claim, None, &mut changed);
+        }
         for template in next.iter().filter(|(name, template)| !is_same(name, template)).map(|(_, template)| template) {
             self.fill_in(template, &mut changed);
         }

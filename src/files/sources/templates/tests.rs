@@ -162,3 +162,21 @@ fn two_sources_with_a_template_of_one_name_are_told() {
     let message = &settled.configuration.sources[1].findings[0].message;
     assert_eq!(message, "the template \"per-team\" is described already, at a.yaml:2");
 }
+
+/// An event of one namespace makes one class anew, however many there are; the others are the very same.
+#[test]
+fn of_ten_thousand_namespaces_an_event_concerns_one() {
+    let all = (0..10_000).map(|number| namespace(&format!("n{number:05}"), "A")).collect();
+    let (mut sources, settled) = known(TEMPLATE, all);
+    let before = settled.configuration.defaults.clone().unwrap();
+    assert_eq!(before.len(), 10_000);
+    let settled = take_in(&mut sources, changed(namespace("n05000", "B")));
+    let after = settled.configuration.defaults.clone().unwrap();
+    let is_other = |(a, b): &(&Arc<_>, &Arc<_>)| !Arc::ptr_eq(a, b);
+    let others: Vec<_> = before.iter().zip(after.iter()).filter(is_other).map(|(_, class)| &*class.name).collect();
+    assert_eq!(others, ["n05000-edge"]);
+    // A burst is taken in at once.
+    let burst = (0..1_000).map(|number| News::Namespace(NamespaceSeen::Deleted(format!("n{number:05}").into())));
+    let settled = take_in(&mut sources, burst);
+    assert_eq!(settled.configuration.defaults.unwrap().len(), 9_000);
+}
