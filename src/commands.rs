@@ -78,7 +78,7 @@ enum Command {
 }
 
 /// What a command comes to; the contract gives each its meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
     /// All is as wanted.
     Good,
@@ -86,6 +86,13 @@ enum Verdict {
     Bad,
     /// It couldn't be done.
     Impossible,
+}
+
+impl Verdict {
+    /// The worse of two.
+    fn worst(self, other: Self) -> Self {
+        self.max(other)
+    }
 }
 
 impl From<Verdict> for ExitCode {

@@ -1,6 +1,8 @@
 //! The engine: pure functions from files and live classes to plans. It does no IO; a test holds that.
 
 pub mod annotations;
+pub mod assembly;
+pub mod author;
 pub mod defaults;
 pub mod diagnostic;
 pub mod document;
@@ -18,6 +20,9 @@ pub mod pool;
 pub mod protection;
 pub mod schema;
 pub mod shared;
+pub mod source;
+pub mod template;
+pub mod tenancy;
 pub mod unit;
 pub mod validate;
 pub mod value;

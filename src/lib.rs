@@ -32,6 +32,7 @@
 //!     What several classes have is [`shared`](engine::shared).
 //!   - What a default makes depend on the cluster's [`facts`](engine::facts): its [`when`](engine::when), a compiled
 //!     [`expression`](engine::expression).
+//!   - A [`template`](engine::template) gives a class for each namespace that it matches.
 //!   - A [`live`](engine::live) class, whose [`field_set`](engine::field_set)s tell who owns which
 //!     [`unit`](engine::unit), and what users say on it in [`annotations`](engine::annotations).
 //!   - The [`facts`](engine::facts) of a cluster, which decide whether a default counts: [`when`](engine::when), an
@@ -43,7 +44,7 @@
 //!   one place where a plan becomes requests, behind the [`gate`](cluster::gate) of the [`leader`](cluster::leader).
 //!   - [`facts`](cluster::facts) follows what the cluster is; [`watch`](cluster::watch) fills the cache in
 //!     [`classes`](cluster::classes), [`watch_gateways`](cluster::watch_gateways) that in
-//!     [`gateways`](cluster::gateways).
+//!     [`gateways`](cluster::gateways). [`watch_namespaces`](cluster::watch_namespaces) tells what templates ask for.
 //!   - [`reconcile`](cluster::reconcile) is the loop of `run`, with its queue, breaker and removal gate. What is known and
 //!     what came of it stands on the [`board`](cluster::board), and is told by [`events`](cluster::events).
 //! - [`commands`]: the command line, one file for each command; only these write to stdout. [`serve`] and [`metrics`]

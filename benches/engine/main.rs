@@ -5,6 +5,7 @@ use classkeeper::engine::field_set::FieldSet;
 use classkeeper::engine::live::Live;
 use classkeeper::engine::outcome::Outcome;
 use classkeeper::engine::plan::Plan;
+use classkeeper::engine::tenancy::Scope;
 use classkeeper::engine::validate::validate;
 use classkeeper::engine::when::Conditions;
 use classkeeper::files::reload::Loader;
@@ -44,7 +45,7 @@ fn validate_documents(bencher: Bencher<'_, '_>, kind: &str) {
     let documents = yaml::parse(&mut Findings::new(&file), Budget::default());
     bencher.counter(ItemsCount::new(DOCUMENTS)).counter(BytesCount::of_str(&text)).bench_local(|| {
         let (mut conditions, mut findings) = (Conditions::default(), Findings::new(&file));
-        let classes: Vec<_> = documents.iter().map(|it| validate(it, &mut conditions, &mut findings)).collect();
+        let classes: Vec<_> = documents.iter().map(|it| validate(it, &Scope::Platform, &mut conditions, &mut findings)).collect();
         assert_eq!(findings.errors(), 0);
         classes
     });
@@ -59,7 +60,7 @@ fn refuse_documents(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(DOCUMENTS)).counter(BytesCount::of_str(&text)).bench_local(|| {
         let (mut conditions, mut findings) = (Conditions::default(), Findings::new(&file));
         for document in &documents {
-            validate(document, &mut conditions, &mut findings);
+            validate(document, &Scope::Platform, &mut conditions, &mut findings);
         }
         assert_eq!(findings.errors(), DOCUMENTS);
         findings.into_list()

@@ -9,8 +9,9 @@ use k8s_openapi::jiff::Timestamp;
 use super::classes::{CacheState, ClassCache, Effect};
 use super::execute::{Pass, Task};
 use super::watch::Seen;
+use crate::engine::author::Installation;
 use crate::engine::defaults::{DefaultClass, Defaults};
-use crate::engine::live::{FieldManager, Live, Pools};
+use crate::engine::live::{Live, Pools};
 use crate::engine::outcome::{ClassReport, LastChange, Outcome, Reason, Report};
 use crate::engine::unit::Unit;
 use crate::metrics::Metrics;
@@ -18,7 +19,7 @@ use crate::metrics::Metrics;
 /// What is known of each class, and what came of it.
 #[derive(Debug)]
 pub struct Board {
-    manager: FieldManager,
+    installation: Installation,
     metrics: Arc<Metrics>,
     state: Mutex<State>,
 }
@@ -111,8 +112,8 @@ impl State {
 impl Board {
     /// An empty board.
     #[must_use]
-    pub fn new(manager: FieldManager, metrics: Arc<Metrics>) -> Self {
-        Self { manager, metrics, state: Mutex::default() }
+    pub fn new(installation: Installation, metrics: Arc<Metrics>) -> Self {
+        Self { installation, metrics, state: Mutex::default() }
     }
 
     /// The content, locked. Hold it shortly, and never across an await.
@@ -134,7 +135,8 @@ impl Board {
             state.answer(live);
         }
         let before = state.verdicts.get(task.name());
-        let was_as_wanted = before.is_some_and(|before| before.task == *task && before.outcome == Outcome::Unchanged);
+        let was_as_wanted =
+            before.is_some_and(|before| before.task.is_same_wish(task) && before.outcome == Outcome::Unchanged);
         let cause = if was_as_wanted { Cause::Drift } else { Cause::Default };
         let changed = pass.outcome.is_change();
         let last_change = if changed {
@@ -160,7 +162,7 @@ impl Board {
             is_new,
             yielded: pass.yielded.iter().filter(|&unit| !is_known(unit)).cloned().collect(),
         };
-        let has_left = matches!(task, Task::Leave(_)) && pass.at_rest == Outcome::Unchanged;
+        let has_left = matches!(task, Task::Leave(..)) && pass.at_rest == Outcome::Unchanged;
         let before = if has_left {
             state.verdicts.remove(task.name())
         } else {
@@ -198,8 +200,8 @@ impl Board {
     fn class(&self, verdict: Verdict, live: Option<&Live>) -> ClassReport {
         let Verdict { task, outcome, reason, message, last_change, yielded: _ } = verdict;
         let source = match &task {
-            Task::Keep(default) => Some(default.origin.to_string()),
-            Task::Leave(_) | Task::Release(_) | Task::Grip(..) => None,
+            Task::Keep(default, _) => Some(default.origin.to_string()),
+            Task::Leave(..) | Task::Release(..) | Task::Grip(..) => None,
         };
         ClassReport {
             name: task.name().clone(),
@@ -212,7 +214,7 @@ impl Board {
                 // Nothing happens to any of them.
                 Vec::new()
             } else {
-                task.plan(live, &self.manager).unit_reports(live)
+                task.plan(live, &self.installation.manager(task.author())).unit_reports(live)
             },
             last_change,
         }

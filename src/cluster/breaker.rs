@@ -96,6 +96,7 @@ impl Breaker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::author::Author;
     use crate::engine::defaults::Origin;
     use crate::engine::unit::{Unit, Units};
     use crate::engine::value::UnitValue;
@@ -103,7 +104,14 @@ mod tests {
     fn intent(description: &str) -> Arc<DefaultClass> {
         let units: Units = [(Unit::Description, UnitValue::from(description))].into_iter().collect();
         let origin = Origin { file: "a.yaml".into(), line: 1 };
-        Arc::new(DefaultClass { name: "a".into(), units, policy: Arc::default(), when: None, origin })
+        Arc::new(DefaultClass {
+            name: "a".into(),
+            units,
+            policy: Arc::default(),
+            when: None,
+            author: Author::Platform,
+            origin,
+        })
     }
 
     fn seconds(seconds: u64) -> Duration {

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use http::Request;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::client::Body;
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Config, DefaultBackoff, Event};
@@ -19,11 +17,12 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::api::{GROUP, ServedVersion, exchange};
+use super::api::{GROUP, ServedVersion};
 use super::crd::{CLASS_CRD, ClassCrd};
 use super::discovery::Discovery;
 use super::error::ApiError;
-use super::permission::{Permission, refused_verb};
+use super::permission::Permission;
+use super::refusal::WatchedKind;
 use crate::engine::facts::{Facts, GatewayApi};
 
 /// When to look at discovery after the first list of CRDs, counted from the list: what changed shortly before.
@@ -142,6 +141,11 @@ struct Known {
 impl Known {
     /// Watches CRDs, and looks at discovery whenever one changes, until that is refused; why.
     async fn watch(&mut self, first: &'static [Duration]) -> String {
+        let kind = WatchedKind {
+            kind: "CustomResourceDefinition",
+            path: "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+            permission: Permission::of_kind("apiextensions.k8s.io", "customresourcedefinitions"),
+        };
         let api = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(self.client.clone());
         let events = watcher::watcher(api, Config::default().any_semantic()).backoff(DefaultBackoff::default());
         let mut events = std::pin::pin!(events);
@@ -183,7 +187,7 @@ impl Known {
                     }
                     Err(error) => {
                         debug!(%error, "the watch on CRDs was interrupted");
-                        if let Some(refusal) = refusal(&self.client, &error).await {
+                        if let Some(refusal) = kind.refusal(&self.client, &error).await {
                             return refusal;
                         }
                     }
@@ -266,26 +270,6 @@ async fn read_all(client: &Client, discovery: &mut Discovery) -> Result<ClassCrd
 
 fn is_class_crd(object: &PartialObjectMeta<CustomResourceDefinition>) -> bool {
     object.metadata.name.as_deref() == Some(CLASS_CRD)
-}
-
-/// Why the watch on CRDs was refused, with the rule that is missing; `None` if it failed for another reason.
-async fn refusal(client: &Client, error: &watcher::Error) -> Option<String> {
-    let missing = Permission::of_kind("apiextensions.k8s.io", "customresourcedefinitions");
-    if let Some(verb) = refused_verb(error) {
-        return Some(format!("the rule that is missing: {}", missing.to(&[verb])));
-    }
-    // An error in answer to a watch on metadata has more than one line, of which kube reads each as an event. What it
-    // says is asked for once more, by a watch on nothing.
-    if !matches!(error, watcher::Error::WatchFailed(kube::Error::SerdeError(_))) {
-        return None;
-    }
-    let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions\
-                ?watch=true&timeoutSeconds=1&fieldSelector=metadata.name%3Dnone";
-    let request = Request::builder().uri(path).body(Body::empty()).ok()?;
-    match exchange(client, request, "CustomResourceDefinition").await {
-        Err(refused @ ApiError::Refused { .. }) => Some(refused.to_string()),
-        Ok(_) | Err(_) => None,
-    }
 }
 
 /// The looks at discovery that are still to come.

@@ -128,6 +128,7 @@ impl KeptNamesStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::author::Author;
     use crate::engine::defaults::Origin;
     use crate::engine::policy::Policy;
     use crate::engine::unit::Unit;
@@ -140,6 +141,7 @@ mod tests {
             units: [(Unit::Description, UnitValue::from(description))].into_iter().collect(),
             policy: Policy { on_delete, ..Policy::default() }.into(),
             when: None,
+            author: Author::Platform,
             origin: Origin { file: "a.yaml".into(), line: 1 },
         }
     }

@@ -53,6 +53,12 @@ impl Permission {
         Self { group: group.to_owned(), resource: resource.to_owned(), namespace: None }
     }
 
+    /// Of a kind, in one namespace.
+    #[must_use]
+    pub fn in_namespace(group: &str, resource: &str, namespace: &str) -> Self {
+        Self { namespace: Some(namespace.to_owned()), ..Self::of_kind(group, resource) }
+    }
+
     /// The rule that allows these verbs, and where it has to stand.
     #[must_use]
     pub fn to<'a>(&'a self, verbs: &'a [Verb]) -> Rule<'a> {
@@ -71,7 +77,7 @@ impl Permission {
         let _version = parts.next()?;
         let (namespace, resource) = match parts.next()? {
             "namespaces" => {
-                let namespace = parts.next()?;
+                let Some(namespace) = parts.next() else { return Some((Self::of_kind(group, "namespaces"), None)) };
                 match parts.next() {
                     Some(resource) => (Some(namespace.to_owned()), resource),
                     None => return Some((Self::of_kind(group, "namespaces"), Some(namespace))),
@@ -165,6 +171,8 @@ mod tests {
     fn a_namespace_s_rule_stands_in_a_role_there() {
         let expected = "apiGroups: [\"\"], resources: [configmaps], verbs: [get] in a Role in the namespace system";
         assert_eq!(rule(&Method::GET, "/api/v1/namespaces/system/configmaps/a", ""), expected);
+        let expected = "apiGroups: [\"\"], resources: [namespaces], verbs: [list] in a ClusterRole";
+        assert_eq!(rule(&Method::GET, "/api/v1/namespaces?limit=500", ""), expected);
     }
 
     #[test]

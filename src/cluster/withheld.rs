@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cluster::execute::{Pass, Retry, Task};
+use crate::engine::author::are_siblings;
 use crate::engine::defaults::DefaultClass;
 use crate::engine::live::{FieldManager, Live, Manager};
 use crate::engine::outcome::{Outcome, Reason};
@@ -85,7 +86,7 @@ pub(crate) fn fighting(
     manager: &FieldManager,
     pause: Duration,
 ) -> Pass {
-    let is_rival = |other: &&Manager| *other.name != *manager.as_str() && other.subresource.is_none();
+    let is_rival = |other: &&Manager| !are_siblings(&other.name, manager.as_str()) && other.subresource.is_none();
     let other = live.as_deref().and_then(|live| {
         let contested = |(unit, wanted)| live.units.get(unit) != Some(wanted);
         let contested: Vec<_> = default.units.iter().filter(|&unit| contested(unit)).map(|(unit, _)| unit).collect();

@@ -7,11 +7,12 @@ use anyhow::Context;
 
 use super::apply::ReportArgs;
 use super::render::Tense;
-use super::session::{Session, valid_defaults};
+use super::session::{Expanded, Session, valid_defaults};
 use super::{Global, Verdict, runtime};
 use crate::cluster::class_api::DryRun;
 use crate::cluster::execute::Task;
 use crate::engine::defaults::DefaultClass;
+use crate::engine::plan::Inherit;
 
 /// Take over from other field managers, such as helm, what they own of the units that our defaults name
 ///
@@ -36,15 +37,17 @@ impl Args {
     pub(super) fn run(self, global: &Global) -> anyhow::Result<Verdict> {
         let Self { classes, from, defaults: path, report } = self;
         let defaults = valid_defaults(&path)?;
-        let adopting = |name: &String| {
-            let default = defaults.get(name).with_context(|| format!("{} names no class {name}", path.display()))?;
-            let mut default = DefaultClass::clone(default);
-            Arc::make_mut(&mut default.policy).adopt_from.clone_from(&from);
-            Ok(Task::Keep(Arc::new(default)))
-        };
-        let tasks = classes.iter().map(adopting).collect::<anyhow::Result<Vec<_>>>()?;
         let done = runtime()?.block_on(async {
-            let session = Session::open(global, &report.field_manager, DryRun::No).await?;
+            let session = Session::open(global, &report.installation, DryRun::No).await?;
+            let Expanded { defaults, held: _, verdict: _ } = session.expand(&defaults).await?;
+            let adopting = |name: &String| {
+                let default =
+                    defaults.get(name).with_context(|| format!("{} names no class {name}", path.display()))?;
+                let mut default = DefaultClass::clone(default);
+                Arc::make_mut(&mut default.policy).adopt_from.clone_from(&from);
+                Ok(Task::Keep(Arc::new(default), Inherit::Everything))
+            };
+            let tasks = classes.iter().map(adopting).collect::<anyhow::Result<Vec<_>>>()?;
             for name in &classes {
                 session.class(name)?;
             }

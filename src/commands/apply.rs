@@ -6,12 +6,14 @@ use anyhow::ensure;
 
 use super::output::{self, Format};
 use super::render::{self, Tense};
-use super::session::{Session, valid_defaults};
+use super::session::{Expanded, Session, valid_defaults};
 use super::{Global, Verdict, runtime};
 use crate::cluster::class_api::DryRun;
 use crate::cluster::execute::Task;
-use crate::engine::live::FieldManager;
+use crate::engine::author::{Author, Installation};
 use crate::engine::outcome::{ClassReport, Outcome, Report};
+use crate::engine::plan::Inherit;
+use crate::engine::source::Leaving;
 
 /// Apply defaults files once, for pipelines and Jobs
 #[derive(Debug, clap::Args)]
@@ -48,36 +50,36 @@ pub(super) struct ReportArgs {
     #[arg(short, long, default_value = "text")]
     pub(super) output: Format,
     /// The field manager to write under
-    #[arg(long, value_name = "NAME", default_value = "classkeeper", value_parser = FieldManager::new)]
-    pub(super) field_manager: FieldManager,
+    #[arg(long = "field-manager", value_name = "NAME", default_value = "classkeeper", value_parser = Installation::new)]
+    pub(super) installation: Installation,
 }
 
 impl Args {
     pub(super) fn run(self, global: &Global) -> anyhow::Result<Verdict> {
         let Self { pass, dry_run } = self;
         let (dry_run, tense) = if dry_run { (DryRun::Yes, Tense::WouldBe) } else { (DryRun::No, Tense::Was) };
-        let report = pass.report(global, dry_run)?;
-        pass.report.conclude(&report, tense, global)
+        let (report, made) = pass.report(global, dry_run)?;
+        Ok(pass.report.conclude(&report, tense, global)?.worst(made))
     }
 }
 
 impl DiffArgs {
     pub(super) fn run(self, global: &Global) -> anyhow::Result<Verdict> {
         let Self { pass } = self;
-        let report = pass.report(global, DryRun::Yes)?;
+        let (report, made) = pass.report(global, DryRun::Yes)?;
         pass.report.conclude(&report, Tense::WouldBe, global)?;
         let any = |is: fn(&ClassReport) -> bool| report.classes.iter().any(is);
         if any(|class| class.outcome == Outcome::Failed) {
             return Ok(Verdict::Impossible);
         }
         let differs = any(|class| class.outcome.is_change() || class.outcome.is_trouble());
-        Ok(if differs { Verdict::Bad } else { Verdict::Good })
+        Ok(made.worst(if differs { Verdict::Bad } else { Verdict::Good }))
     }
 }
 
 impl PassArgs {
-    /// Does the pass over every class of the source.
-    fn report(&self, global: &Global, dry_run: DryRun) -> anyhow::Result<Report> {
+    /// Does the pass over every class of the source; beside the report, whether a class of a template can't be made.
+    fn report(&self, global: &Global, dry_run: DryRun) -> anyhow::Result<(Report, Verdict)> {
         let defaults = valid_defaults(&self.path)?;
         ensure!(
             !(self.prune && defaults.is_empty()),
@@ -85,13 +87,18 @@ impl PassArgs {
             self.path.display()
         );
         runtime()?.block_on(async {
-            let session = Session::open(global, &self.report.field_manager, dry_run).await?;
-            let mut tasks: Vec<_> = defaults.iter().cloned().map(Task::Keep).collect();
+            let session = Session::open(global, &self.report.installation, dry_run).await?;
+            let Expanded { defaults, held, verdict } = session.expand(&defaults).await?;
+            let mut tasks: Vec<_> =
+                defaults.iter().map(|default| Task::Keep(default.clone(), Inherit::Everything)).collect();
             if self.prune {
-                let leavers = session.ours().filter(|live| defaults.get(&live.name).is_none());
-                tasks.extend(leavers.map(|live| Task::Leave(live.name.clone())));
+                // What tenants wrote isn't in PATH, and isn't meant by it.
+                let leavers = session
+                    .platform_s()
+                    .filter(|live| defaults.get(&live.name).is_none() && !held.contains(&live.name));
+                tasks.extend(leavers.map(|live| Task::Leave(live.name.clone(), Author::Platform, Leaving::AsMarked)));
             }
-            Ok(session.pass(tasks).await)
+            Ok((session.pass(tasks).await, verdict))
         })
     }
 }

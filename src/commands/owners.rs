@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::output::{self, Format};
 use super::render;
-use super::session::{Session, valid_defaults};
+use super::session::{Expanded, Session, valid_defaults};
 use super::{Global, Verdict, runtime};
 use crate::cluster::class_api::DryRun;
 use crate::engine::defaults::{DefaultClass, Defaults};
@@ -36,14 +36,19 @@ impl Args {
             None if usual.exists() => valid_defaults(&usual)?,
             None => Arc::default(),
         };
-        let session = runtime()?.block_on(Session::open(global, &report.field_manager, DryRun::Yes))?;
+        let (session, defaults) = runtime()?.block_on(async {
+            let session = Session::open(global, &report.installation, DryRun::Yes).await?;
+            let Expanded { defaults, held: _, verdict: _ } = session.expand(&defaults).await?;
+            anyhow::Ok((session, defaults))
+        })?;
         let classes: Vec<_> = if classes.is_empty() {
             let named = session.live.values().filter(|live| defaults.get(&live.name).is_some());
             named.chain(session.ours()).cloned().collect()
         } else {
             classes.iter().map(|name| session.class(name).cloned()).collect::<anyhow::Result<_>>()?
         };
-        let mut owned: Vec<_> = classes.iter().map(|live| class(live, &defaults, &report.field_manager)).collect();
+        let mut owned: Vec<_> =
+            classes.iter().map(|live| class(live, &defaults, report.installation.platform())).collect();
         owned.sort_by(|a, b| a.name.cmp(&b.name));
         owned.dedup_by(|a, b| a.name == b.name);
         let owned: Report = owned.into_iter().collect();

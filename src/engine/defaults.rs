@@ -1,9 +1,13 @@
-//! The defaults in force: what all accepted files together ask for.
+//! Defaults: what a source asks for, and what all sources together do.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::author::Author;
 use super::policy::Policy;
+use super::template::Template;
+use super::tenancy::Tenant;
 use super::unit::Units;
 use super::when::When;
 
@@ -18,6 +22,8 @@ pub struct DefaultClass {
     pub policy: Arc<Policy>,
     /// The condition under which it counts; `None`: always.
     pub when: Option<Arc<When>>,
+    /// Who wrote it, and so the field manager that it is applied under.
+    pub author: Author,
     /// Where it is written.
     pub origin: Origin,
 }
@@ -37,44 +43,123 @@ impl fmt::Display for Origin {
     }
 }
 
-/// All classes of the accepted files, ordered by name, each name once.
+/// All that accepted files describe, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Defaults(Box<[Arc<DefaultClass>]>);
+pub struct Defaults {
+    classes: BTreeMap<Arc<str>, Arc<DefaultClass>>,
+    tenants: BTreeMap<Arc<str>, Arc<Tenant>>,
+    templates: BTreeMap<Arc<str>, Arc<Template>>,
+}
+
+/// What one document describes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Described {
+    /// A class.
+    Class(Arc<DefaultClass>),
+    /// A tenant.
+    Tenant(Arc<Tenant>),
+    /// A class for each namespace that matches.
+    Template(Arc<Template>),
+}
 
 impl Defaults {
     /// The default of a class.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<DefaultClass>> {
-        let index = self.0.binary_search_by(|class| (*class.name).cmp(name)).ok()?;
-        Some(&self.0[index])
+        self.classes.get(name)
     }
 
-    /// All defaults, ordered by name.
+    /// All classes, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<DefaultClass>> {
-        self.0.iter()
+        self.classes.values()
     }
 
-    /// How many classes there are.
+    /// How many classes there are, those of templates left out.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.classes.len()
     }
 
-    /// Whether there is no class.
+    /// Whether nothing is described at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.classes.is_empty() && self.tenants.is_empty() && self.templates.is_empty()
+    }
+
+    /// All templates, ordered by name.
+    pub fn templates(&self) -> impl Iterator<Item = &Arc<Template>> {
+        self.templates.values()
+    }
+
+    /// What all of these describe together, which is what the one describes if only one does; `None` if there are none.
+    /// No two of them describe the same.
+    pub(super) fn merged<'d>(all: impl Iterator<Item = &'d Arc<Self>> + Clone) -> Option<Arc<Self>> {
+        let mut filled = all.clone().filter(|defaults| !defaults.is_empty());
+        let (first, second) = (filled.next(), filled.next());
+        let (Some(first), Some(second)) = (first, second) else { return first.or(all.clone().next()).cloned() };
+        let mut merged = Self::clone(first);
+        for defaults in std::iter::once(second).chain(filled) {
+            merged.classes.extend(defaults.classes.iter().map(|(name, class)| (name.clone(), class.clone())));
+            merged.tenants.extend(defaults.tenants.iter().map(|(name, tenant)| (name.clone(), tenant.clone())));
+            merged.templates.extend(defaults.templates.iter().map(|(name, template)| (name.clone(), template.clone())));
+        }
+        Some(Arc::new(merged))
+    }
+
+    /// Everything that is described.
+    pub fn described(&self) -> impl Iterator<Item = Described> {
+        let classes = self.classes.values().cloned().map(Described::Class);
+        let tenants = self.tenants.values().cloned().map(Described::Tenant);
+        classes.chain(tenants).chain(self.templates.values().cloned().map(Described::Template))
+    }
+
+    /// A template.
+    #[must_use]
+    pub fn template(&self, name: &str) -> Option<&Arc<Template>> {
+        self.templates.get(name)
+    }
+
+    /// All tenants, ordered by name.
+    pub fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
+        self.tenants.values()
+    }
+
+    /// A tenant.
+    #[must_use]
+    pub fn tenant(&self, name: &str) -> Option<&Arc<Tenant>> {
+        self.tenants.get(name)
     }
 }
 
-/// Of classes with the same name the last one counts.
+impl Extend<Described> for Defaults {
+    fn extend<I: IntoIterator<Item = Described>>(&mut self, described: I) {
+        for described in described {
+            match described {
+                Described::Class(class) => {
+                    self.classes.insert(class.name.clone(), class);
+                }
+                Described::Tenant(tenant) => {
+                    self.tenants.insert(tenant.name.clone(), tenant);
+                }
+                Described::Template(template) => {
+                    self.templates.insert(template.name.clone(), template);
+                }
+            }
+        }
+    }
+}
+
+impl FromIterator<Described> for Defaults {
+    fn from_iter<I: IntoIterator<Item = Described>>(described: I) -> Self {
+        let mut defaults = Self::default();
+        defaults.extend(described);
+        defaults
+    }
+}
+
 impl FromIterator<Arc<DefaultClass>> for Defaults {
     fn from_iter<I: IntoIterator<Item = Arc<DefaultClass>>>(classes: I) -> Self {
-        let mut classes: Vec<_> = classes.into_iter().collect();
-        // Stable, so that the last one comes first.
-        classes.reverse();
-        classes.sort_by(|a, b| a.name.cmp(&b.name));
-        classes.dedup_by(|later, earlier| later.name == earlier.name);
-        Self(classes.into())
+        let classes = classes.into_iter().map(|class| (class.name.clone(), class)).collect();
+        Self { classes, ..Self::default() }
     }
 }

@@ -140,6 +140,27 @@ impl<'t> Node<'t> {
         Some(found)
     }
 
+    /// The same, apart from the file's text.
+    #[must_use]
+    pub fn detached(&self) -> Node<'static> {
+        let content = match &self.content {
+            Content::Null => Content::Null,
+            Content::Bool(value) => Content::Bool(*value),
+            Content::Number(number) => Content::Number(number.clone()),
+            Content::String(text) => Content::String(text.clone().into_owned().into()),
+            Content::Sequence(items) => Content::Sequence(items.iter().map(Node::detached).collect()),
+            Content::Mapping(mapping) => {
+                let entry = |entry: &Entry<'_>| Entry {
+                    key: entry.key.clone().into_owned().into(),
+                    key_span: entry.key_span,
+                    value: entry.value.detached(),
+                };
+                Content::Mapping(Mapping::new(mapping.entries().iter().map(entry).collect()).0)
+            }
+        };
+        Node { span: self.span, content }
+    }
+
     /// The value without its places.
     #[must_use]
     pub fn to_value(&self) -> Value {

@@ -22,6 +22,7 @@ mod scope;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod uses;
 
 use std::fmt;
 use std::ops::Range;
@@ -32,6 +33,7 @@ use kube_cel::cel;
 
 pub use self::declared::{Type, Variable};
 pub use self::scope::{EvaluationError, Scope};
+pub use self::uses::Keys;
 
 /// The greatest length of a text, in characters.
 pub const LENGTH_AT_MOST: u32 = 1024;
@@ -60,11 +62,11 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(range: Range<usize>, message: impl Into<String>) -> Self {
+    pub(in crate::engine) fn new(range: Range<usize>, message: impl Into<String>) -> Self {
         Self { range, message: message.into(), suggestion: None }
     }
 
-    fn suggest(mut self, suggestion: impl Into<String>) -> Self {
+    pub(in crate::engine) fn suggest(mut self, suggestion: impl Into<String>) -> Self {
         self.suggestion = Some(suggestion.into());
         self
     }
@@ -100,6 +102,18 @@ impl Expression {
     #[must_use]
     pub fn text(&self) -> &Arc<str> {
         &self.text
+    }
+
+    /// Whether it names a variable.
+    #[must_use]
+    pub fn names(&self, variable: &str) -> bool {
+        uses::names(&self.tree, variable)
+    }
+
+    /// Which keys of `namespace.annotations` its value may depend on.
+    #[must_use]
+    pub fn annotations(&self) -> Keys {
+        uses::keys(&self.tree, "namespace", "annotations")
     }
 }
 

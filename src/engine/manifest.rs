@@ -1,9 +1,14 @@
 //! The documents of a defaults file as they are written: a mirror of the input without judgement.
 //!
 //! The published schema is generated from these types, and their comments are what an editor shows for a field. What
-//! the schema accepts, serde reads into them; from there it's one step to a [`DefaultClass`].
+//! the schema accepts, serde reads into them; from there it's one step to a [`DefaultClass`] or a
+//! [`Tenant`](super::tenancy::Tenant).
+
+mod template;
+mod tenant;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -11,12 +16,15 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use serde_json::{Map, Value};
 
+pub(super) use self::template::{GatewayClassTemplate, TemplateParts, expanded, template};
+pub(super) use self::tenant::{Tenant, tenant};
+use super::author::Author;
 use super::defaults::{DefaultClass, Origin};
 use super::document::Node;
 use super::policy::{Conflicts, Mode, OnDelete, OnRemove, OnReplace, Policy};
 use super::schema::limits;
 use super::unit::{Unit, Units};
-use super::when::Conditions;
+use super::when::{Conditions, When};
 
 /// A kind of document, by the API versions it is known in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +33,37 @@ pub enum Kind {
     DefaultGatewayClass,
     /// A plain manifest: a class, kept with the default policy.
     GatewayClass,
+    /// The boundary inside which a team writes defaults of its own.
+    Tenant,
+    /// A class for each namespace that matches.
+    GatewayClassTemplate,
+}
+
+/// What a document describes. Names of different subjects have nothing to do with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// A class.
+    Class,
+    /// A tenant.
+    Tenant,
+    /// A template.
+    Template,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Class => "class",
+            Self::Tenant => "tenant",
+            Self::Template => "template",
+        })
+    }
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::DefaultGatewayClass, Self::GatewayClass];
+    pub const ALL: [Self; 4] =
+        [Self::DefaultGatewayClass, Self::GatewayClass, Self::GatewayClassTemplate, Self::Tenant];
 
     /// What stands as `kind`.
     #[must_use]
@@ -37,6 +71,8 @@ impl Kind {
         match self {
             Self::DefaultGatewayClass => "DefaultGatewayClass",
             Self::GatewayClass => "GatewayClass",
+            Self::GatewayClassTemplate => "GatewayClassTemplate",
+            Self::Tenant => "Tenant",
         }
     }
 
@@ -44,8 +80,18 @@ impl Kind {
     #[must_use]
     pub fn api_versions(self) -> &'static [&'static str] {
         match self {
-            Self::DefaultGatewayClass => &["classkeeper.dev/v1alpha1"],
+            Self::DefaultGatewayClass | Self::GatewayClassTemplate | Self::Tenant => &["classkeeper.dev/v1alpha1"],
             Self::GatewayClass => &["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"],
+        }
+    }
+
+    /// What a document of this kind describes.
+    #[must_use]
+    pub fn subject(self) -> Subject {
+        match self {
+            Self::DefaultGatewayClass | Self::GatewayClass => Subject::Class,
+            Self::Tenant => Subject::Tenant,
+            Self::GatewayClassTemplate => Subject::Template,
         }
     }
 }
@@ -121,25 +167,34 @@ struct PolicyManifest {
     protect: bool,
 }
 
-/// Reads the class of a document that its kind's schema accepts, and whose condition compiles.
-pub(super) fn class(
-    kind: Kind,
+/// Reads the class of a `DefaultGatewayClass` that its schema accepts, and whose condition compiles.
+pub(super) fn default_gateway_class(
     root: &Node<'_>,
+    author: Author,
     origin: Origin,
     conditions: &mut Conditions,
 ) -> Result<DefaultClass, serde::de::value::Error> {
-    let (metadata, spec, policy, when) = match kind {
-        Kind::DefaultGatewayClass => {
-            let DefaultGatewayClass { metadata, spec, policy, when } = DefaultGatewayClass::deserialize(root)?;
-            (metadata, spec, policy.unwrap_or_default(), when)
-        }
-        Kind::GatewayClass => {
-            let GatewayClass { metadata, spec } = GatewayClass::deserialize(root)?;
-            (metadata, spec, PolicyManifest::default(), None)
-        }
-    };
+    let DefaultGatewayClass { metadata, spec, policy, when } = DefaultGatewayClass::deserialize(root)?;
+    let when = compiled(when, conditions)?;
+    Ok(DefaultClass { when, ..class(metadata, spec, policy.unwrap_or_default().into(), author, origin) })
+}
+
+/// Reads the class of a plain manifest that its schema accepts.
+pub(super) fn gateway_class(
+    root: &Node<'_>,
+    author: Author,
+    origin: Origin,
+) -> Result<DefaultClass, serde::de::value::Error> {
+    let GatewayClass { metadata, spec } = GatewayClass::deserialize(root)?;
+    Ok(class(metadata, spec, Policy::default(), author, origin))
+}
+
+fn compiled(when: Option<String>, conditions: &mut Conditions) -> Result<Option<Arc<When>>, serde::de::value::Error> {
     let invalid = |_| serde::de::value::Error::custom("its condition is invalid");
-    let when = when.map(|text| conditions.compile(&text)).transpose().map_err(invalid)?;
+    when.map(|text| conditions.compile(&text)).transpose().map_err(invalid)
+}
+
+fn class(metadata: Metadata, spec: Map<String, Value>, policy: Policy, author: Author, origin: Origin) -> DefaultClass {
     let Metadata { name, labels, annotations } = metadata;
     let spec = spec.into_iter().map(|(field, value)| (Unit::spec(&field), value));
     let labels = labels.into_iter().flatten().map(|(key, value)| (Unit::label(&key), value.into()));
@@ -150,7 +205,7 @@ pub(super) fn class(
         .map(|(key, value)| (Unit::annotation(&key), value.into()));
     let policy = Arc::new(Policy::from(policy));
     let units: Units = spec.chain(labels).chain(annotations).chain(policy.marks()).collect();
-    Ok(DefaultClass { name, units, policy, when, origin })
+    DefaultClass { name, units, policy, when: None, author, origin }
 }
 
 impl From<PolicyManifest> for Policy {

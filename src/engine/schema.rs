@@ -6,12 +6,15 @@
 
 pub(crate) mod limits;
 
+use std::collections::BTreeSet;
+
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-use super::manifest::{DefaultGatewayClass, GatewayClass, Kind};
+use super::manifest::{DefaultGatewayClass, GatewayClass, GatewayClassTemplate, Kind, Tenant};
+use super::template::text::EXPRESSION;
 
 /// The published schema's `$id`.
 pub const ID: &str = "https://classkeeper.dev/schema/defaults.v1alpha1.json";
@@ -26,20 +29,21 @@ pub fn schema_text() -> String {
 fn schema() -> Value {
     let definitions: serde_json::Map<_, _> =
         Kind::ALL.into_iter().map(|kind| (kind.as_str().to_owned(), definition(kind))).collect();
-    let api_versions: Vec<_> = Kind::ALL.into_iter().flat_map(Kind::api_versions).collect();
+    let api_versions: BTreeSet<_> = Kind::ALL.into_iter().flat_map(Kind::api_versions).collect();
     let kinds = Kind::ALL.map(Kind::as_str);
     // By `if` and not `oneOf`: a document with a mistake gets the messages of its own kind only.
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": ID,
         "title": "classkeeper defaults",
-        "description": "A document of a defaults file: a class that classkeeper keeps.",
+        "description": "A document of a defaults file: a class that classkeeper keeps, or who may describe some.",
         "type": "object",
         "required": ["apiVersion", "kind"],
         "properties": {"apiVersion": {"enum": api_versions}, "kind": {"enum": kinds}},
-        "if": {"properties": {"kind": {"const": "GatewayClass"}}, "required": ["kind"]},
-        "then": {"$ref": "#/definitions/GatewayClass"},
-        "else": {"$ref": "#/definitions/DefaultGatewayClass"},
+        "allOf": Kind::ALL.map(|kind| json!({
+            "if": {"properties": {"kind": {"const": kind.as_str()}}, "required": ["kind"]},
+            "then": {"$ref": format!("#/definitions/{}", kind.as_str())},
+        })),
         "definitions": definitions,
     })
 }
@@ -49,6 +53,8 @@ pub(super) fn definition(kind: Kind) -> Value {
     let mut schema = match kind {
         Kind::DefaultGatewayClass => generate::<DefaultGatewayClass>(),
         Kind::GatewayClass => generate::<GatewayClass>(),
+        Kind::GatewayClassTemplate => generate::<GatewayClassTemplate>(),
+        Kind::Tenant => generate::<Tenant>(),
     };
     close(&mut schema);
     let api_version = json!({
@@ -68,7 +74,26 @@ pub(super) fn definition(kind: Kind) -> Value {
             limits::forbid(&mut schema["properties"]["metadata"]);
             limits::ignore_server_set(&mut schema);
         }
+        Kind::GatewayClassTemplate => {
+            let template = &mut schema["properties"]["template"];
+            limits::forbid(&mut template["properties"]["metadata"]);
+            limits::vary(&mut template["properties"]["metadata"]["properties"]["name"]);
+            allow_expressions(template);
+        }
+        Kind::Tenant => {}
     }
+    schema
+}
+
+/// The schema of what a template gives for a namespace: `metadata` and `spec` of a class.
+pub(super) fn expanded() -> Value {
+    let mut schema = definition(Kind::DefaultGatewayClass);
+    for field in ["apiVersion", "kind", "policy", "when"] {
+        if let Some(fields) = schema["properties"].as_object_mut() {
+            fields.remove(field);
+        }
+    }
+    schema["required"] = json!(["metadata", "spec"]);
     schema
 }
 
@@ -101,11 +126,35 @@ fn drop_null_default(schema: &mut Schema) {
     }
 }
 
+/// Allows `${…}` in each string: what it gives is only known for a namespace, so the limits hold for strings without.
+fn allow_expressions(schema: &mut Value) {
+    let Value::Object(schema) = schema else { return };
+    let limits: serde_json::Map<_, _> = ["minLength", "maxLength", "pattern", "patternErrorMessage"]
+        .into_iter()
+        .filter_map(|keyword| Some((keyword.to_owned(), schema.get(keyword)?.clone())))
+        .collect();
+    if !limits.is_empty() && schema.get("pattern") != Some(&json!(EXPRESSION)) {
+        limits.keys().for_each(|keyword| drop(schema.remove(keyword)));
+        schema.insert("if".to_owned(), json!({"pattern": EXPRESSION}));
+        schema.insert("else".to_owned(), limits.into());
+    }
+    for keyword in ["properties", "additionalProperties"] {
+        match schema.get_mut(keyword) {
+            Some(Value::Object(fields)) if keyword == "properties" => fields.values_mut().for_each(allow_expressions),
+            Some(inner) => allow_expressions(inner),
+            None => {}
+        }
+    }
+}
+
 /// Refuses fields that aren't named, in each object with named fields.
 fn close(schema: &mut Value) {
     let Value::Object(schema) = schema else { return };
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         properties.values_mut().for_each(close);
         schema.insert("additionalProperties".to_owned(), false.into());
+    }
+    if let Some(items) = schema.get_mut("items") {
+        close(items);
     }
 }

@@ -31,7 +31,7 @@ struct Known<T> {
 impl Shared {
     /// Puts known parts in the place of a class's own, where they are equal, and gets to know the others.
     pub fn share(&mut self, class: &mut DefaultClass) {
-        let DefaultClass { name: _, units, policy, when: _, origin: _ } = class;
+        let DefaultClass { name: _, units, policy, when: _, author: _, origin: _ } = class;
         self.policies.share(policy);
         // As they are equal, they have the same hash with other parts in the places of theirs.
         let (hash, known) = self.units.find(units);
@@ -90,6 +90,7 @@ impl<T> Default for Known<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::author::Author;
     use crate::engine::defaults::Origin;
     use crate::engine::unit::Unit;
     use crate::engine::value::UnitValue;
@@ -100,9 +101,9 @@ mod tests {
             (Unit::ControllerName, "example.com/c".into()),
             (Unit::label("team"), "edge".into()),
         ];
-        let origin = Origin { file: "a.yaml".into(), line: 1 };
+        let (author, origin) = (Author::Platform, Origin { file: "a.yaml".into(), line: 1 });
         let policy = Arc::new(Policy { adopt_from: vec!["helm".to_owned()], ..Policy::default() });
-        DefaultClass { name: name.into(), units: units.into_iter().collect(), policy, when: None, origin }
+        DefaultClass { name: name.into(), units: units.into_iter().collect(), policy, when: None, author, origin }
     }
 
     fn sizes(shared: &Shared) -> [usize; 3] {

@@ -38,7 +38,7 @@ impl When {
         self.evaluate(&Scope::of_cluster(facts))
     }
 
-    fn evaluate(&self, scope: &Scope) -> Result<bool, WhenError> {
+    fn evaluate(&self, scope: &Scope<'_>) -> Result<bool, WhenError> {
         match scope.evaluate(&self.0).map_err(WhenError)? {
             Value::Bool(holds) => Ok(holds),
             _ => Err(WhenError(EvaluationError::new("the result is neither true nor false"))),
@@ -68,7 +68,7 @@ impl Conditions {
 /// The evaluation of any number of conditions about the same facts. Conditions of the same text are evaluated once.
 #[derive(Debug)]
 pub struct Round {
-    scope: Scope,
+    scope: Scope<'static>,
     known: Mutex<HashMap<Arc<str>, Result<bool, WhenError>>>,
 }
 

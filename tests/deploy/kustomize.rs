@@ -139,7 +139,8 @@ async fn a_misspelt_field_would_be_refused() {
 #[tokio::test]
 async fn an_overlay_may_choose_another_namespace() {
     let kustomization = "{apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization, namespace: other, \
-                         resources: [../deploy/kustomize], components: [../deploy/kustomize/components/deletion]}";
+                         resources: [../deploy/kustomize], components: [../deploy/kustomize/components/deletion, \
+                         ../deploy/kustomize/components/templates]}";
     let documents = render_overlay(cluster().await, kustomization).await;
     let mut subjects = 0;
     for document in &documents {
@@ -148,7 +149,28 @@ async fn an_overlay_may_choose_another_namespace() {
             subjects += 1;
         }
     }
-    assert_eq!((subjects, &yaml::only(&documents, "Namespace")["metadata"]["name"]), (3, &json!("other")));
+    assert_eq!((subjects, &yaml::only(&documents, "Namespace")["metadata"]["name"]), (4, &json!("other")));
+}
+
+#[tokio::test]
+async fn the_files_may_be_read_from_the_api_server_and_tenants_have_a_role_to_bind() {
+    let kustomization = "{apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization, namespace: other, \
+                         resources: [../deploy/kustomize], components: [../deploy/kustomize/components/live-defaults, \
+                         ../deploy/kustomize/components/tenancy]}";
+    let documents = render_overlay(cluster().await, kustomization).await;
+    let pod = &yaml::only(&documents, "Deployment")["spec"]["template"]["spec"];
+    assert_eq!(pod["containers"][0]["args"], json!(["run", "--configmap=$(POD_NAMESPACE)/classkeeper-defaults"]));
+    assert!(!pod.to_string().contains("volume"), "{pod:#}");
+    let binding = yaml::find(&documents, "RoleBinding", "classkeeper-defaults");
+    assert_eq!(
+        (&binding["metadata"]["namespace"], &binding["subjects"][0]["namespace"]),
+        (&json!("other"), &json!("other"))
+    );
+    assert!(
+        !documents.iter().any(|document| document["roleRef"]["name"] == "classkeeper-tenant"),
+        "it is bound nowhere"
+    );
+    yaml::find(&documents, "ClusterRole", "classkeeper-tenant");
 }
 
 #[tokio::test]

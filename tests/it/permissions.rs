@@ -34,7 +34,8 @@ struct Right {
 impl Right {
     /// All rights of the rendered manifests.
     fn shipped() -> Vec<Self> {
-        let rendered = [kustomize("deploy/kustomize"), kustomize_component("deploy/kustomize/components/deletion")];
+        let component = |name| kustomize_component(&format!("deploy/kustomize/components/{name}"));
+        let rendered = [kustomize("deploy/kustomize"), component("deletion"), component("templates")];
         let documents = rendered.iter().flat_map(|text| documents(text)).collect::<Vec<_>>();
         let mut rights = Vec::new();
         for kind in ["ClusterRole", "Role"] {
@@ -147,11 +148,13 @@ fn is_held(class: &Value) -> bool {
     !class["metadata"]["finalizers"].is_null()
 }
 
-/// Every feature that needs a right of its own, once: protection, drift and drift again, a class that stays deleted, one
+/// Every feature that needs a right of its own, once: a template, protection, drift and drift again, a class that stays deleted, one
 /// that is released and one that is deleted.
 async fn flow(s: &Scenario, program: &Program) {
     let [protected, stays, released, deleted] = ["protected", "stays", "released", "deleted"].map(|name| s.name(name));
-    for class in [&protected, &stays, &released, &deleted] {
+    let teams = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": s.name("teams")}});
+    s.create("/api/v1/namespaces", &teams).await;
+    for class in [&protected, &stays, &released, &deleted, &s.name("teams-edge")] {
         maybe(s, class, |class| !class.is_null()).await;
     }
     s.create_gateway(&protected).await;
@@ -176,7 +179,15 @@ fn kept(s: &Scenario) -> [Value; 2] {
 
 fn all(s: &Scenario) -> Vec<Value> {
     let deleted = with(default(&s.name("deleted")), "/policy", json!({"onRemove": "Delete"}));
-    kept(s).into_iter().chain([default(&s.name("released")), deleted]).collect()
+    let template = json!({
+        "apiVersion": "classkeeper.dev/v1alpha1", "kind": "GatewayClassTemplate", "metadata": {"name": "per-team"},
+        "forEach": {"namespaces": {"selector": {"matchLabels": {"kubernetes.io/metadata.name": s.name("teams")}}}},
+        "template": {
+            "metadata": {"name": "${namespace.name}-edge"},
+            "spec": {"controllerName": "example.com/controller"},
+        },
+    });
+    kept(s).into_iter().chain([default(&s.name("released")), deleted, template]).collect()
 }
 
 /// Starts the program as a case's user, in its Pod, and takes it through the flow.
@@ -211,6 +222,7 @@ async fn the_shipped_rights_are_enough_and_none_is_too_much() {
     let (s, program) = run(&control_plane, rights.len(), &rights).await;
     assert!(is_held(&s.get(&s.name("protected")).await), "{:#?}", program.log());
     assert!(s.get(&s.name("deleted")).await.is_null(), "{:#?}", program.log());
+    assert!(!s.get(&s.name("teams-edge")).await.is_null(), "{:#?}", program.log());
     assert_eq!(complaints(&program), Vec::<String>::new());
     program.class_is(&s.name("stays"), "Unchanged").await;
 
@@ -249,4 +261,85 @@ fn groups(case: usize) -> Vec<String> {
         format!("system:serviceaccounts:{}", namespace(case)),
         "system:authenticated".to_owned(),
     ]
+}
+
+/// The rights on ConfigMaps of a component, each by itself.
+fn config_map_rights(component: &str, kind: &'static str) -> Vec<Right> {
+    let documents = documents(&kustomize_component(&format!("deploy/kustomize/components/{component}")));
+    let role = documents.iter().find(|document| document["kind"] == kind).unwrap();
+    role["rules"].as_array().unwrap().iter().flat_map(|rule| Right::of_rule(kind, rule)).collect()
+}
+
+/// Binds these rights to a case's user, in a namespace.
+async fn bind(s: &Scenario, case: usize, namespace: &str, rights: &[&Right]) {
+    let rbac = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}");
+    let (api_version, metadata) = ("rbac.authorization.k8s.io/v1", json!({"name": "config-maps"}));
+    let rules: Vec<_> = rights.iter().map(|right| right.rule()).collect();
+    s.create(
+        &format!("{rbac}/roles"),
+        &json!({"apiVersion": api_version, "kind": "Role", "metadata": metadata, "rules": rules}),
+    )
+    .await;
+    let binding = json!({"apiVersion": api_version, "kind": "RoleBinding", "metadata": metadata,
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "config-maps"},
+        "subjects": [{"kind": "ServiceAccount", "name": "classkeeper", "namespace": self::namespace(case)}]});
+    s.create(&format!("{rbac}/rolebindings"), &binding).await;
+}
+
+#[tokio::test]
+async fn the_rights_on_config_maps_are_enough_and_none_is_too_much() {
+    let platform = config_map_rights("live-defaults", "Role");
+    let tenants = config_map_rights("tenancy", "ClusterRole");
+    assert_eq!((platform.len(), tenants.len()), (2, 3));
+    let all: Vec<_> = platform.iter().chain(&tenants).collect();
+    let users = (0..=all.len())
+        .map(|case| User { name: user_name(case), token: format!("token-{case}"), groups: groups(case) })
+        .collect();
+    let options = Options { users, apiserver_args: vec![NO_STREAMING_LISTS.to_owned()], ..Options::default() };
+    let control_plane = ControlPlane::start(options).await.unwrap();
+    let case = |case: usize| {
+        let (control_plane, all, platform) = (&control_plane, &all, &platform);
+        async move {
+            let missing = all.get(case).copied();
+            let prefix: &'static str = Box::leak(format!("maps-{case}").into_boxed_str());
+            let s = Scenario::on(prefix, control_plane.client().await.unwrap()).await;
+            grant(&s, case, &Right::shipped()).await;
+            let (own, team) = (namespace(case), s.namespace("team").await);
+            let rest = |of: &[&Right]| -> Vec<Right> {
+                of.iter().filter(|right| Some(**right) != missing).map(|right| (*right).clone()).collect()
+            };
+            let (of_platform, of_team) = all.split_at(platform.len());
+            for (namespace, rights) in [(&own, rest(of_platform)), (&team, rest(of_team))] {
+                bind(&s, case, namespace, &rights.iter().collect::<Vec<_>>()).await;
+            }
+            let tenant = crate::teams::tenant("a", &team, &s.name("*"), &json!({}));
+            s.config_map(&own, "classkeeper-defaults", None, &[tenant, default(&s.name("platform"))]).await;
+            s.files(&team, "classes", &[crate::teams::plain(&s.name("team"))]).await;
+            let (_, kubeconfig) = s.another_way(control_plane.client_as(&user_name(case)).await.unwrap()).await;
+            let pod = [("POD_NAME", "classkeeper-0"), ("POD_NAMESPACE", &*own), ("POD_UID", "0b1e")];
+            let args = ["--configmap", &format!("{own}/classkeeper-defaults"), "--removal-delay", "0s"];
+            let program = Program::start_with(&pod, &kubeconfig, &s.manager(), &args);
+            maybe(&s, &s.name("team"), |class| !class.is_null()).await;
+            s.config_map(&team, "classes", None, &[crate::teams::plain(&s.name("team"))]).await;
+            let Some(missing) = missing else {
+                let source = format!("configmap {team}/classes");
+                program.source_is(&source, "Rejected", &["label-lost"]).await;
+                assert_eq!(complaints(&program), Vec::<String>::new());
+                return;
+            };
+            let words = missing.words();
+            eventually(&format!("without it, an error names {words:?}"), || async {
+                let complaints = complaints(&program);
+                let found = complaints.iter().any(|line| unescaped(line).contains(&words));
+                if found { Ok(()) } else { Err(format!("{complaints:#?} in {:#?}", program.log())) }
+            })
+            .await;
+            // Nothing is removed that isn't known to be gone.
+            s.stays_quiet().await;
+            let class = s.get(&s.name("team")).await;
+            let manager = format!("{}/a", s.manager());
+            assert!(class.is_null() || crate::scenario::managers(&class) == [manager], "{class:#}");
+        }
+    };
+    stream::iter((0..=all.len()).map(case)).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
 }

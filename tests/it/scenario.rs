@@ -241,6 +241,14 @@ impl Scenario {
         self.request(Method::DELETE, path, "application/json", &options).await.unwrap();
     }
 
+    /// Lets a namespace go that was deleted: what else does this on a cluster isn't there.
+    pub async fn finalize_namespace(&self, name: &str) {
+        let path = format!("/api/v1/namespaces/{name}");
+        let mut namespace = self.object(&path).await;
+        namespace["spec"]["finalizers"] = json!([]);
+        self.request(Method::PUT, &format!("{path}/finalize"), "application/json", &namespace).await.unwrap();
+    }
+
     /// Waits until the class is as the probe wants; the class then.
     pub async fn class_where(&self, name: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         eventually(&format!("class {name}: {what}"), || async {

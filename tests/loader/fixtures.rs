@@ -56,6 +56,19 @@ fn described(defaults: &Defaults) -> String {
         }
         writeln!(text, "  {:?}", class.policy).unwrap();
     }
+    for template in defaults.templates() {
+        writeln!(text, "template {} from {}", template.name, template.origin).unwrap();
+        writeln!(text, "  for {:?}", template.selector).unwrap();
+        writeln!(text, "  with {:?}", template.annotations()).unwrap();
+        if let Some(when) = &template.when {
+            writeln!(text, "  when {}", when.text()).unwrap();
+        }
+        writeln!(text, "  {:?}", template.policy).unwrap();
+    }
+    for tenant in defaults.tenants() {
+        writeln!(text, "{} from {}", tenant.name, tenant.origin).unwrap();
+        writeln!(text, "  {:?} {:#?}", tenant.namespaces, tenant.boundary).unwrap();
+    }
     text
 }
 
@@ -222,6 +235,8 @@ fn a_class_that_is_described_too_often_fills_no_memory() {
 fn every_code_has_a_fixture() {
     // Those that need large sources, links and permissions have their own tests.
     let mut seen = BTreeSet::from([Code::Unreadable, Code::TooLarge, Code::TooManyDocuments, Code::TooManyFindings]);
+    // And those about a source beside others, or of a tenant, or about a namespace.
+    seen.extend([Code::OutsideBoundary, Code::NameHeld, Code::LabelLost, Code::FailedExpression]);
     for fixture in fixtures("bad").into_iter().chain(fixtures("good")) {
         if let Reload::Rejected { findings } | Reload::Accepted { findings, .. } = load(&fixture) {
             seen.extend(findings.iter().map(|finding| finding.code));

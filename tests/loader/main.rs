@@ -7,4 +7,5 @@ mod conditions;
 mod fixtures;
 mod robustness;
 mod schema;
+mod templates;
 mod tree;

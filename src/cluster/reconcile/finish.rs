@@ -12,8 +12,10 @@ use crate::cluster::events::{Happening, Regarding, Told, obstacle};
 use crate::cluster::execute::{Pass, Retry, Task};
 use crate::cluster::leader::Role;
 use crate::cluster::withheld;
+use crate::engine::author::are_siblings;
 use crate::engine::live::{Live, Phase};
 use crate::engine::outcome::Outcome;
+use crate::engine::plan::Inherit;
 use crate::engine::protection::{Grip, is_held_by};
 use crate::engine::unit::Unit;
 use crate::metrics::ReconcileResult;
@@ -43,7 +45,7 @@ impl Loop {
             (retry, _) => retry,
         };
         self.queue.done(task.name(), retry, now);
-        if let Task::Keep(_) = task
+        if let Task::Keep(..) = task
             && self.default(task.name()).is_none()
         {
             // The default left the files while the pass was under way: the next pass leaves the class.
@@ -55,6 +57,12 @@ impl Loop {
         }
         if self.role == Role::Leader {
             self.remember(task, pass);
+        }
+        if let (Task::Keep(default, Inherit::Nothing), Some(live)) = (task, &pass.live)
+            && self.installation.authors_of(live).any(|author| author != default.author)
+        {
+            // Whose the name is may have been decided before it was known who has applied it.
+            self.doubt.notify_one();
         }
         let with_failure;
         let pass = match self.grips.failure(task.name()) {
@@ -68,18 +76,18 @@ impl Loop {
         if let Some(duration) = pass.writing {
             self.metrics.count_apply(pass.outcome, duration);
         }
-        if let Task::Keep(default) = task
+        if let Task::Keep(default, _) = task
             && news.changed.is_some()
             // The first write for an intent undoes nobody's.
             && !news.is_first
             && let Some(pause) = self.breaker.rewritten(default, now)
         {
             // As the class was found: what our rewrite took is not in the other one's name any more.
-            let pass = withheld::fighting(default, pass.found.clone(), &self.manager, pause);
+            let pass = withheld::fighting(default, pass.found.clone(), self.installation.platform(), pause);
             self.queue.push(task.name(), now);
             warn!(class = &*default.name, detail = pass.message, "the class is being rewritten again and again");
         }
-        if let Task::Keep(default) = task
+        if let Task::Keep(default, _) = task
             && default.policy.protect
             && news.changed.is_some()
         {
@@ -106,10 +114,10 @@ impl Loop {
     /// Keeps in mind what must be known when the class is gone.
     fn remember(&mut self, task: &Task, pass: &Pass) {
         match task {
-            Task::Keep(default) => match pass.live.as_deref() {
+            Task::Keep(default, _) => match pass.live.as_deref() {
                 Some(live) if live.phase == Phase::Present => {
                     self.memory.is_there(default);
-                    if is_held_by(live, &self.manager) {
+                    if is_held_by(live, self.installation.platform()) {
                         self.grips.is_on(&default.name);
                     }
                 }
@@ -120,8 +128,8 @@ impl Loop {
                 None => self.grips.forget(task.name()),
             },
             // Its default left while the program was down: what was known of it is not known of the next one.
-            Task::Leave(name) => self.forget(name),
-            Task::Release(_) | Task::Grip(..) => {}
+            Task::Leave(name, ..) => self.forget(name),
+            Task::Release(..) | Task::Grip(..) => {}
         }
     }
 
@@ -183,7 +191,8 @@ impl Loop {
         if !news.yielded.is_empty() {
             let owners = |unit: &Unit| {
                 let owners = class.into_iter().flat_map(|class| class.owners(unit)).map(|owner| &*owner.name);
-                let others: Vec<_> = owners.filter(|name| *name != self.manager.as_str()).collect();
+                let is_other = |name: &&str| !are_siblings(name, self.installation.platform().as_str());
+                let others: Vec<_> = owners.filter(is_other).collect();
                 format!("{unit} ({})", others.join(", "))
             };
             let units: Vec<_> = news.yielded.iter().map(owners).collect();
@@ -194,12 +203,13 @@ impl Loop {
     /// What an Event says beside its reason. Units are named, values never are.
     fn note(&self, what: Happening, task: &Task, pass: &Pass) -> String {
         let units = || {
-            let plan = task.plan(pass.found.as_deref(), &self.manager);
+            let manager = self.installation.manager(task.author());
+            let plan = task.plan(pass.found.as_deref(), &manager);
             plan.changed().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         };
         let source = match task {
-            Task::Keep(default) => format!("as {} says", default.origin),
-            Task::Leave(_) | Task::Release(_) | Task::Grip(..) => String::new(),
+            Task::Keep(default, _) => format!("as {} says", default.origin),
+            Task::Leave(..) | Task::Release(..) | Task::Grip(..) => String::new(),
         };
         let message = pass.message.as_deref().unwrap_or_default();
         match what {

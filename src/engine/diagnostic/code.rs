@@ -39,12 +39,22 @@ pub enum Code {
     InvalidValue,
     /// A CEL expression that can't be compiled.
     InvalidExpression,
+    /// A CEL expression that is right, and fails for a namespace.
+    FailedExpression,
+    /// A label selector that can't be meant.
+    InvalidSelector,
     /// A field that exists, but not in a defaults file.
     ForbiddenField,
     /// A label or annotation that belongs to somebody else.
     Reserved,
-    /// A class that is described twice.
+    /// A class that is described twice, or a tenant or template, or a namespace with two tenants.
     DuplicateClass,
+    /// What a tenant isn't allowed.
+    OutsideBoundary,
+    /// A name that another source holds.
+    NameHeld,
+    /// A tenant's ConfigMap that lost the label by which it was known.
+    LabelLost,
     /// Parts of a policy that contradict each other.
     Contradiction,
     /// A field that is left out because only a server sets it.
@@ -59,7 +69,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Self::Syntax,
         Self::NotUtf8,
         Self::Unreadable,
@@ -76,9 +86,14 @@ impl Code {
         Self::WrongType,
         Self::InvalidValue,
         Self::InvalidExpression,
+        Self::FailedExpression,
+        Self::InvalidSelector,
         Self::ForbiddenField,
         Self::Reserved,
         Self::DuplicateClass,
+        Self::OutsideBoundary,
+        Self::NameHeld,
+        Self::LabelLost,
         Self::Contradiction,
         Self::IgnoredField,
         Self::NoEffect,
@@ -106,9 +121,14 @@ impl Code {
             Self::WrongType => "wrong-type",
             Self::InvalidValue => "invalid-value",
             Self::InvalidExpression => "invalid-expression",
+            Self::FailedExpression => "failed-expression",
+            Self::InvalidSelector => "invalid-selector",
             Self::ForbiddenField => "forbidden-field",
             Self::Reserved => "reserved",
             Self::DuplicateClass => "duplicate-class",
+            Self::OutsideBoundary => "outside-boundary",
+            Self::NameHeld => "name-held",
+            Self::LabelLost => "label-lost",
             Self::Contradiction => "contradiction",
             Self::IgnoredField => "ignored-field",
             Self::NoEffect => "no-effect",

@@ -26,13 +26,25 @@ pub struct FileText<'t> {
     /// The text, without byte order mark.
     pub text: &'t str,
     lines: OnceCell<Vec<u32>>,
+    shared: OnceCell<Arc<str>>,
 }
 
 impl<'t> FileText<'t> {
     /// The text of a file. Its byte order mark, if any, is not counted as a column.
     #[must_use]
     pub fn new(name: Arc<str>, text: &'t str) -> Self {
-        Self { name, text: text.strip_prefix('\u{feff}').unwrap_or(text), lines: OnceCell::new() }
+        Self {
+            name,
+            text: text.strip_prefix('\u{feff}').unwrap_or(text),
+            lines: OnceCell::new(),
+            shared: OnceCell::new(),
+        }
+    }
+
+    /// The text, to be kept: all who keep it have the same.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        self.shared.get_or_init(|| self.text.into()).clone()
     }
 
     /// The line of a byte, from 1.

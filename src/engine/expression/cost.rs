@@ -8,12 +8,15 @@ mod size;
 
 use kube_cel::cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
-use self::size::Size;
+use self::size::{SHAPES, Shape, Size};
 use super::declared::{Type, Variable};
 use super::places::Fault;
 
 /// The greatest number of steps: in the order of a millisecond.
 const STEPS_AT_MOST: u64 = 1_000_000;
+/// The same for an expression over a namespace, whose annotations may be large: in the order of ten milliseconds, if they
+/// are. All annotations of all namespaces together have room in etcd, so it isn't ten milliseconds for each of many.
+const STEPS_OVER_MAPS_AT_MOST: u64 = 10 * STEPS_AT_MOST;
 /// The greatest number of parts that stand in one another: parsing and evaluating recurse.
 const DEPTH_AT_MOST: usize = 32;
 /// What a pattern costs: it is compiled each time, and may be as large as `scope::PATTERN_AT_MOST` allows.
@@ -32,14 +35,23 @@ pub(super) fn depth(tree: &IdedExpr) -> Vec<Fault> {
 
 /// Refuses an expression whose evaluation could take long.
 pub(super) fn check(tree: &IdedExpr, variables: &[Variable]) -> Vec<Fault> {
-    let known =
-        variables.iter().map(|variable| (variable.name.to_owned(), Known::Declared(variable.r#type.clone()))).collect();
-    let mut estimate = Estimate { known, steps: 0, times: 1 };
-    estimate.size(tree);
-    if estimate.steps <= STEPS_AT_MOST {
+    let steps = |shape: Shape| {
+        let declared = |variable: &Variable| (variable.name.to_owned(), Known::Declared(variable.r#type.clone()));
+        let known = variables.iter().map(declared).collect();
+        let mut estimate = Estimate { known, shape, steps: 0, times: 1 };
+        estimate.size(tree);
+        estimate.steps
+    };
+    let has_maps = |variable: &Variable| match &variable.r#type {
+        Type::Record(record) => record.fields.iter().any(|(_, field)| matches!(field, Type::Map(_))),
+        _ => false,
+    };
+    let at_most = if variables.iter().any(has_maps) { STEPS_OVER_MAPS_AT_MOST } else { STEPS_AT_MOST };
+    let steps = SHAPES.into_iter().map(steps).max().unwrap_or_default();
+    if steps <= at_most {
         return Vec::new();
     }
-    let times = estimate.steps.div_ceil(STEPS_AT_MOST);
+    let times = steps.div_ceil(at_most);
     let message = format!(
         "evaluating this could take {times} times as long as is allowed: lists or strings are too large, or loops stand in loops"
     );
@@ -56,6 +68,8 @@ enum Known {
 
 struct Estimate {
     known: Vec<(String, Known)>,
+    /// What the maps of variables are like.
+    shape: Shape,
     steps: u64,
     /// How often the part that is looked at is evaluated.
     times: u64,
@@ -77,6 +91,7 @@ impl Estimate {
                 None => Size::scalar(),
             },
             Expr::Select(select) => match self.declared(part) {
+                Some(Type::Map(_)) => self.shape.map(&select.field),
                 Some(declared) => Size::of(declared),
                 None => self.size(&select.operand).item().unwrap_or(Size::scalar()),
             },
@@ -161,7 +176,8 @@ impl Estimate {
     }
 }
 
-fn children(part: &IdedExpr) -> Vec<&IdedExpr> {
+/// The parts of a part.
+pub(super) fn children(part: &IdedExpr) -> Vec<&IdedExpr> {
     match &part.expr {
         Expr::Literal(_) | Expr::Unspecified | Expr::Struct(_) | Expr::Ident(_) => Vec::new(),
         Expr::Select(select) => vec![&select.operand],

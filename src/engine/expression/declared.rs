@@ -126,6 +126,20 @@ static CLUSTER: LazyLock<Variable> = LazyLock::new(|| {
     Variable { name: "cluster", r#type: record(Record { path: "cluster", fields }) }
 });
 
+/// `namespace`: what a template's expressions may ask of a namespace,
+/// [`Namespace`](crate::engine::template::namespace::Namespace).
+static NAMESPACE: LazyLock<Variable> = LazyLock::new(|| {
+    let map = || Type::Map(Arc::new(Type::Text));
+    let fields = vec![("name", Type::Text), ("labels", map()), ("annotations", map())];
+    Variable { name: "namespace", r#type: Type::Record(Arc::new(Record { path: "namespace", fields })) }
+});
+
+/// The variable `namespace`.
+#[must_use]
+pub fn namespace() -> Variable {
+    NAMESPACE.clone()
+}
+
 /// The variable `cluster`.
 #[must_use]
 pub fn cluster() -> Variable {

@@ -11,6 +11,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::Expression;
 use crate::engine::facts::Facts;
+use crate::engine::template::namespace::{Entries, Namespace};
 
 /// The greatest size of a compiled pattern, in bytes.
 const PATTERN_AT_MOST: usize = 32 << 10;
@@ -18,7 +19,7 @@ const PATTERN_AT_MOST: usize = 32 << 10;
 const WORDS_AT_MOST: usize = 300;
 
 /// What the variables of expressions are at one moment. Made once, it serves any number of evaluations.
-pub struct Scope(Context<'static>);
+pub struct Scope<'a>(Context<'a>);
 
 /// Why an expression has no value, in words for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +32,7 @@ impl EvaluationError {
     }
 }
 
-impl Scope {
+impl Scope<'static> {
     /// `cluster`, as the facts are.
     #[must_use]
     pub fn of_cluster(facts: &Arc<Facts>) -> Self {
@@ -44,6 +45,16 @@ impl Scope {
         });
         Self(context)
     }
+}
+
+impl Scope<'_> {
+    /// The same, and `namespace`.
+    #[must_use]
+    pub fn and_namespace(&self, namespace: &Namespace) -> Scope<'_> {
+        let mut context = self.0.new_inner_scope();
+        context.add_variable_from_value("namespace", value_of(namespace));
+        Scope(context)
+    }
 
     /// The value of an expression.
     pub fn evaluate(&self, expression: &Expression) -> Result<Value, EvaluationError> {
@@ -51,7 +62,7 @@ impl Scope {
     }
 }
 
-impl fmt::Debug for Scope {
+impl fmt::Debug for Scope<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope").finish_non_exhaustive()
     }
@@ -68,6 +79,20 @@ fn cluster(facts: &Facts) -> Value {
         ("servedVersions", Value::from(served)),
     ]);
     map(vec![("kubernetes", map(vec![("version", Value::from(&*facts.kubernetes))])), ("gatewayAPI", gateway_api)])
+}
+
+/// The value of `namespace`, as `declared::namespace` has it.
+fn value_of(namespace: &Namespace) -> Value {
+    let map = |entries: &Entries| {
+        let entries = entries.iter().map(|(key, value)| (key.to_owned(), Value::from(value)));
+        Value::from(entries.collect::<HashMap<_, _>>())
+    };
+    let fields = [
+        ("name", Value::from(&*namespace.name)),
+        ("labels", map(&namespace.labels)),
+        ("annotations", map(&namespace.annotations)),
+    ];
+    Value::from(HashMap::from(fields))
 }
 
 /// A pattern, or what is wrong with it.

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use crate::engine::expression;
+use crate::engine::template::text::EXPRESSION;
 
 /// `when`: the length that its compiler takes. What it may say, no schema can tell.
 const WHEN: Text = Text { min: 1, max: expression::LENGTH_AT_MOST, form: None };
@@ -32,6 +33,56 @@ const NAME: Text = Text {
     )),
 };
 
+/// A DNS label (RFC 1123), such as the name of a namespace.
+const DNS_LABEL: Text = Text {
+    min: 1,
+    max: 63,
+    form: Some((
+        r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        "must consist of lower-case letters, digits and -, and begin and end with a letter or digit",
+    )),
+};
+
+/// A pattern of names of classes.
+const NAME_GLOB: Text = Text {
+    min: 1,
+    max: 253,
+    form: Some((
+        r"^[a-z0-9*]([-a-z0-9.*]*[a-z0-9*])?$",
+        "must consist of lower-case letters, digits, -, . and * for any characters, and not begin or end with - or .",
+    )),
+};
+
+/// A pattern of `controllerName`s.
+const CONTROLLER_NAME_GLOB: Text = Text {
+    min: 1,
+    max: 253,
+    form: Some((
+        r"^[a-z0-9*][-A-Za-z0-9/._~%!$&'()*+,;=:]*$",
+        "must be a controllerName such as example.com/gateway-controller, in which * stands for any characters",
+    )),
+};
+
+/// A namespace of parameters, or none.
+const PARAMETERS_NAMESPACE: Text = Text {
+    min: 0,
+    max: 63,
+    form: Some((
+        r"^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        "must be the name of a namespace, or empty for cluster-scoped parameters",
+    )),
+};
+
+/// A kind of parameters.
+const GROUP_KIND: Text = Text {
+    min: 1,
+    max: 317,
+    form: Some((
+        r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?/[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$",
+        "must be a group and a kind such as gateway.example.com/Parameters, or /ConfigMap in the core group",
+    )),
+};
+
 /// The value of a label.
 const LABEL: Text = Text {
     min: 0,
@@ -39,6 +90,16 @@ const LABEL: Text = Text {
     form: Some((
         r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$",
         "must consist of letters, digits, -, _ and ., and begin and end with a letter or digit",
+    )),
+};
+
+/// The key of a label, where one is asked for: a qualified name, whoever it belongs to.
+const LABEL_KEY: Text = Text {
+    min: 1,
+    max: 317,
+    form: Some((
+        r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$",
+        "must be a name such as team, or with a domain before it: example.com/team",
     )),
 };
 
@@ -155,8 +216,27 @@ pub(in crate::engine) fn when(_: &mut SchemaGenerator) -> Schema {
 
 /// `metadata.labels`.
 pub(in crate::engine) fn labels(_: &mut SchemaGenerator) -> Schema {
-    // The prefix is a DNS subdomain.
-    keys(r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?", &LABEL.schema())
+    keys(LABEL_PREFIX, &LABEL.schema())
+}
+
+/// `matchLabels` of a label selector.
+pub(in crate::engine) fn match_labels(_: &mut SchemaGenerator) -> Schema {
+    let rules = qualified_names(LABEL_PREFIX);
+    json_schema!({
+        "type": ["object", "null"],
+        "propertyNames": {"allOf": rules},
+        "additionalProperties": LABEL.schema(),
+    })
+}
+
+/// `key` of a label selector's `matchExpressions`.
+pub(in crate::engine) fn label_key(_: &mut SchemaGenerator) -> Schema {
+    LABEL_KEY.schema()
+}
+
+/// `values` of a label selector's `matchExpressions`.
+pub(in crate::engine) fn label_values(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["array", "null"], "items": LABEL.schema()})
 }
 
 /// `metadata.annotations`.
@@ -166,27 +246,36 @@ pub(in crate::engine) fn annotations(_: &mut SchemaGenerator) -> Schema {
     keys(r"^([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*/)?", &value)
 }
 
-/// A map whose keys are qualified names (`IsQualifiedName` in k8s.io/apimachinery) with a prefix of this form.
+/// What may stand before the name of a label: a DNS subdomain.
+const LABEL_PREFIX: &str = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?";
+
+/// A map whose keys are qualified names (`IsQualifiedName` in k8s.io/apimachinery) with a prefix of this form, and aren't reserved.
 fn keys(prefix: &str, value: &Schema) -> Schema {
-    let form = format!("{prefix}([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$");
+    let mut rules = qualified_names(prefix);
+    rules.push(json!({
+        "not": {"pattern": r"^(classkeeper\.dev|meta\.helm\.sh)/"},
+        "errorMessage": "is reserved: classkeeper and Helm set it themselves",
+    }));
     json_schema!({
         "type": ["object", "null"],
-        "propertyNames": {"allOf": [
-            {
-                "pattern": form,
-                "patternErrorMessage": "must be a name such as team, or with a domain before it: example.com/team",
-            },
-            {
-                "pattern": r"^([^/]{1,253}/)?[^/]{1,63}$",
-                "patternErrorMessage": "must have at most 63 characters, and before the / at most 253",
-            },
-            {
-                "not": {"pattern": r"^(classkeeper\.dev|meta\.helm\.sh)/"},
-                "errorMessage": "is reserved: classkeeper and Helm set it themselves",
-            },
-        ]},
+        "propertyNames": {"allOf": rules},
         "additionalProperties": value,
     })
+}
+
+/// The rules that make a key a qualified name.
+fn qualified_names(prefix: &str) -> Vec<Value> {
+    let form = format!("{prefix}([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$");
+    vec![
+        json!({
+            "pattern": form,
+            "patternErrorMessage": "must be a name such as team, or with a domain before it: example.com/team",
+        }),
+        json!({
+            "pattern": r"^([^/]{1,253}/)?[^/]{1,63}$",
+            "patternErrorMessage": "must have at most 63 characters, and before the / at most 253",
+        }),
+    ]
 }
 
 /// `policy.enforce` and `policy.createOnly`: what [`crate::engine::unit::Unit`] reads.
@@ -209,11 +298,63 @@ pub(in crate::engine) fn field_managers(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "array", "uniqueItems": true, "default": [], "items": manager})
 }
 
+/// A list of texts without repetition.
+fn list(text: &Text, min: u32) -> Schema {
+    let mut schema = json_schema!({"type": "array", "uniqueItems": true, "items": text.schema()});
+    if min > 0 {
+        schema.insert("minItems".to_owned(), min.into());
+    } else {
+        schema.insert("default".to_owned(), json!([]));
+    }
+    schema
+}
+
+/// A tenant's `metadata.name`.
+pub(in crate::engine) fn tenant_name(_: &mut SchemaGenerator) -> Schema {
+    DNS_LABEL.schema()
+}
+
+/// A tenant's `namespaces`.
+pub(in crate::engine) fn namespaces(_: &mut SchemaGenerator) -> Schema {
+    list(&DNS_LABEL, 1)
+}
+
+/// `allow.names`.
+pub(in crate::engine) fn class_name_globs(_: &mut SchemaGenerator) -> Schema {
+    list(&NAME_GLOB, 1)
+}
+
+/// `allow.controllerNames`.
+pub(in crate::engine) fn controller_name_globs(_: &mut SchemaGenerator) -> Schema {
+    list(&CONTROLLER_NAME_GLOB, 1)
+}
+
+/// `allow.parametersNamespaces`: names of namespaces, or the empty text.
+pub(in crate::engine) fn parameters_namespaces(_: &mut SchemaGenerator) -> Schema {
+    list(&PARAMETERS_NAMESPACE, 0)
+}
+
+/// `allow.parametersKinds`.
+pub(in crate::engine) fn parameters_kinds(_: &mut SchemaGenerator) -> Schema {
+    list(&GROUP_KIND, 0)
+}
+
 /// Refuses the metadata that no defaults file may set. As `not` and not as `false`, which has no room for a message.
 pub(super) fn forbid(metadata: &mut Value) {
     for (field, message) in FORBIDDEN {
         metadata["properties"][field] = json!({"not": {}, "errorMessage": message, "doNotSuggest": true});
     }
+}
+
+/// A name that has to differ from namespace to namespace.
+pub(super) fn vary(name: &mut Value) {
+    let message = "is the same for every namespace: write ${namespace.name} into it";
+    *name = json!({
+        "description": name["description"],
+        "type": "string",
+        "pattern": EXPRESSION,
+        "patternErrorMessage": message,
+    });
 }
 
 /// Accepts what a server sets in a plain manifest, whatever its value, and lets editors strike it through.

@@ -5,9 +5,6 @@ use crate::engine::diagnostic::{Code, Finding, quoted};
 use crate::engine::document::{Content, Found, Node, Span};
 use crate::engine::manifest::Kind;
 
-/// Kinds of ours that the contract names and this version doesn't know yet.
-const UNSUPPORTED_KINDS: [&str; 2] = ["GatewayClassTemplate", "Tenant"];
-
 /// The kind of a document, or the one finding about it. Boxed, because it's rare and large.
 pub(super) fn kind(root: &Node<'_>) -> Result<Kind, Box<Finding>> {
     let at_root = Found { key_span: None, node: root };
@@ -28,10 +25,6 @@ pub(super) fn kind(root: &Node<'_>) -> Result<Kind, Box<Finding>> {
         return Err(Finding::error(Code::UnknownVersion, version_span, message)
             .suggest(format!("did you mean {preferred:?}?"))
             .into());
-    }
-    if UNSUPPORTED_KINDS.contains(&kind) && api_version.starts_with("classkeeper.dev/") {
-        let message = format!("the kind {kind} is not supported by this version of classkeeper");
-        return Err(Finding::error(Code::Unsupported, kind_span, message).into());
     }
     if kind == "List" || kind == "GatewayClassList" {
         let message = format!("a {kind} is not supported: a defaults file holds each class as a document of its own");

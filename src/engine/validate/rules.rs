@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use crate::engine::diagnostic::text::Findings;
 use crate::engine::diagnostic::{Code, Finding, Severity};
 use crate::engine::document::{Entry, Node, Span};
-use crate::engine::manifest::Kind;
+use crate::engine::manifest::{Kind, Subject};
 use crate::engine::schema::limits::{CLIENT_SET_ANNOTATIONS, SERVER_SET};
 use crate::engine::unit::{Unit, UnitPath};
 
@@ -32,14 +32,26 @@ pub(super) enum Standing {
     BreaksSchema,
 }
 
-pub(super) fn check(kind: Kind, standing: Standing, root: &Node<'_>, findings: &mut Findings<'_, '_>) {
-    left_out(kind, root, findings);
-    if standing == Standing::FollowsSchema {
-        discouraged_name(root, findings);
+/// Checks a document whose class, its `metadata` and `spec`, stands here: the document itself, but for a template.
+pub(super) fn check(
+    kind: Kind,
+    standing: Standing,
+    root: &Node<'_>,
+    class: &Node<'_>,
+    findings: &mut Findings<'_, '_>,
+) {
+    match kind.subject() {
+        Subject::Class | Subject::Template => {}
+        // Its schema says it all.
+        Subject::Tenant => return,
     }
-    annotation_size(root, findings);
+    left_out(kind, class, findings);
+    if standing == Standing::FollowsSchema {
+        discouraged_name(class, findings);
+    }
+    annotation_size(class, findings);
     contradictions(root, findings);
-    without_effect(root, findings);
+    without_effect(root, class, findings);
 }
 
 fn left_out(kind: Kind, root: &Node<'_>, findings: &mut Findings<'_, '_>) {
@@ -59,7 +71,7 @@ fn left_out(kind: Kind, root: &Node<'_>, findings: &mut Findings<'_, '_>) {
                 }
             }
         }
-        Kind::DefaultGatewayClass => {}
+        Kind::DefaultGatewayClass | Kind::GatewayClassTemplate | Kind::Tenant => {}
     }
     let annotations = metadata.and_then(|metadata| metadata.get("annotations"));
     for key in CLIENT_SET_ANNOTATIONS {
@@ -74,6 +86,10 @@ fn left_out(kind: Kind, root: &Node<'_>, findings: &mut Findings<'_, '_>) {
 fn discouraged_name(root: &Node<'_>, findings: &mut Findings<'_, '_>) {
     let Some(name) = root.get("metadata").and_then(|metadata| metadata.get("name")) else { return };
     let Some(text) = name.as_str() else { return };
+    // Of a template, each name that comes of it is looked at.
+    if text.contains("${") {
+        return;
+    }
     let is_label = text.len() <= 63 && !text.contains('.') && text.starts_with(|c: char| c.is_ascii_lowercase());
     if is_label {
         return;
@@ -110,13 +126,13 @@ fn contradictions(root: &Node<'_>, findings: &mut Findings<'_, '_>) {
     }
 }
 
-fn without_effect(root: &Node<'_>, findings: &mut Findings<'_, '_>) {
+fn without_effect(root: &Node<'_>, class: &Node<'_>, findings: &mut Findings<'_, '_>) {
     for list in ["enforce", "createOnly"] {
         for (text, span) in units(root, list) {
             let Ok(unit) = text.parse::<Unit>() else { continue };
             let (parent, key) = match unit.path() {
-                UnitPath::Spec(field) => (root.get("spec"), field),
-                UnitPath::Metadata(map, key) => (root.get("metadata").and_then(|metadata| metadata.get(map)), key),
+                UnitPath::Spec(field) => (class.get("spec"), field),
+                UnitPath::Metadata(map, key) => (class.get("metadata").and_then(|metadata| metadata.get(map)), key),
             };
             if parent.is_some_and(|parent| parent.entry(key).is_some()) {
                 continue;

@@ -115,7 +115,8 @@ impl Translator<'_> {
                     _ => (Code::InvalidValue, "patternErrorMessage"),
                 };
                 let message = format!("the key {} of {path} {}", quoted(key), self.words(inner, keyword));
-                Finding::error(code, span, message)
+                let finding = Finding::error(code, span, message);
+                if key.contains("${") { finding.suggest("an expression can stand in a value only") } else { finding }
             }
             ValidationErrorKind::Type { kind } => self.wrong_type(self.parent(error), kind, found, &path),
             ValidationErrorKind::Enum { .. } => Self::none_of(&Self::options(self.parent(error)), found, &path),
@@ -126,6 +127,9 @@ impl Translator<'_> {
                 let count = found.node.as_str().map_or(0, |text| text.chars().count());
                 let message = format!("{path} has {count} characters; at most {limit} are allowed");
                 Finding::error(Code::InvalidValue, found.value_span(), message)
+            }
+            ValidationErrorKind::MinItems { .. } => {
+                Finding::error(Code::InvalidValue, found.heading(), format!("{path} is empty"))
             }
             ValidationErrorKind::Pattern { .. } => {
                 let text = quoted(found.node.as_str().unwrap_or_default());
@@ -155,7 +159,7 @@ impl Translator<'_> {
 
     /// A field that stands in the wrong map.
     fn elsewhere(&self, field: &str) -> Option<String> {
-        ["metadata", "spec", "policy"].into_iter().find_map(|parent| {
+        ["metadata", "spec", "policy", "template"].into_iter().find_map(|parent| {
             let known = &self.schema["properties"][parent]["properties"][field];
             (known.is_object() && known["doNotSuggest"] != true).then(|| format!("did you mean {parent}.{field}?"))
         })

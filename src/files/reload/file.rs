@@ -1,12 +1,15 @@
-//! One file, parsed and validated. Its result depends on its name and content alone, so that it can be kept.
+//! One file, parsed and validated. Its result depends on its name, its content and whose it is
+//! alone, so that it can be kept.
 
 use std::str::from_utf8;
 use std::sync::Arc;
 
+use crate::engine::defaults::Described;
 use crate::engine::diagnostic::text::{FileText, Findings};
 use crate::engine::diagnostic::{Code, Diagnostic, Finding};
 use crate::engine::document::Span;
 use crate::engine::shared::Shared;
+use crate::engine::tenancy::Scope;
 use crate::engine::validate::{Candidate, validate};
 use crate::engine::when::Conditions;
 use crate::files::snapshot::SnapshotFile;
@@ -21,7 +24,7 @@ pub(super) struct LoadedFile {
     pub(super) digest: [u8; 32],
     /// How many documents it has, empty ones left out.
     pub(super) documents: usize,
-    /// The classes that it names.
+    /// What it describes.
     pub(super) candidates: Vec<Candidate>,
     /// What is wrong with it.
     pub(super) findings: Vec<Diagnostic>,
@@ -29,7 +32,7 @@ pub(super) struct LoadedFile {
 
 impl LoadedFile {
     /// Loads a file. Conditions that are known aren't compiled again, and what is shared depends on it in memory alone.
-    pub(super) fn load(file: &SnapshotFile, conditions: &mut Conditions, shared: &mut Shared) -> Self {
+    pub(super) fn load(file: &SnapshotFile, scope: &Scope, conditions: &mut Conditions, shared: &mut Shared) -> Self {
         let mut loaded = Self { digest: file.digest, documents: 0, candidates: Vec::new(), findings: Vec::new() };
         if let Err(finding) = decode(file) {
             loaded.findings.push(*finding);
@@ -39,8 +42,10 @@ impl LoadedFile {
         let mut findings = Findings::new(&text);
         yaml::read(&mut findings, Budget::default(), |document, findings| {
             loaded.documents += 1;
-            let Some(mut candidate) = validate(&document, conditions, findings) else { return };
-            if let Some(class) = candidate.class.as_mut().and_then(Arc::get_mut) {
+            let Some(mut candidate) = validate(&document, scope, conditions, findings) else { return };
+            if let Some(Described::Class(class)) = &mut candidate.described
+                && let Some(class) = Arc::get_mut(class)
+            {
                 shared.share(class);
             }
             loaded.candidates.push(candidate);

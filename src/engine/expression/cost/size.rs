@@ -3,11 +3,42 @@
 use std::sync::Arc;
 
 use crate::engine::expression::declared::Type;
+use crate::engine::template::namespace::{BYTES_AT_MOST, ENTRIES_AT_MOST};
 
 /// What a string of a variable is counted as. All that a cluster says of itself is shorter.
 const TEXT: usize = 64;
 /// What a list of a variable is counted as.
 const ITEMS: u64 = 8;
+
+/// What the labels and annotations of a namespace are like: how many there are, and how large the largest key or value is.
+///
+/// Each of the two has at most [`ENTRIES_AT_MOST`] entries and [`BYTES_AT_MOST`] bytes: many small ones or a few large ones.
+/// No other shape costs more than these, because an estimate is a sum of products of both numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    labels: (u64, usize),
+    annotations: (u64, usize),
+}
+
+const MANY: (u64, usize) = (ENTRIES_AT_MOST as u64, BYTES_AT_MOST / ENTRIES_AT_MOST);
+/// With keys as long as a key can be.
+const LONG_KEYS: (u64, usize) = (BYTES_AT_MOST as u64 / 317, 317);
+const ONE: (u64, usize) = (1, BYTES_AT_MOST);
+
+/// The shapes that may cost most.
+pub(super) const SHAPES: [Shape; 3] = [
+    Shape { labels: MANY, annotations: MANY },
+    Shape { labels: LONG_KEYS, annotations: LONG_KEYS },
+    Shape { labels: LONG_KEYS, annotations: ONE },
+];
+
+impl Shape {
+    /// A map of a namespace, by its name.
+    pub(super) fn map(self, name: &str) -> Size {
+        let (count, item) = if name == "annotations" { self.annotations } else { self.labels };
+        Size { count, item: Some(Arc::new(Size::text(item))) }
+    }
+}
 
 /// How large a value can be.
 #[derive(Clone, Debug, PartialEq, Eq)]
