@@ -4,6 +4,7 @@ pub mod annotations;
 pub mod defaults;
 pub mod diagnostic;
 pub mod document;
+pub mod edit;
 pub mod expression;
 pub mod facts;
 pub mod field_set;

@@ -48,6 +48,7 @@
 //! - [`commands`]: the command line, one file for each command; only these write to stdout. [`serve`] and [`metrics`]
 //!   say the same over HTTP.
 
+pub mod admission;
 pub mod cluster;
 pub mod commands;
 pub mod engine;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::output::{self, Format};
 use super::{Verdict, load};
+use crate::engine::diagnostic::render::{Color, report};
 use crate::engine::diagnostic::{Diagnostic, Severity};
 
 /// Validate defaults files without a cluster
@@ -45,7 +46,7 @@ impl Args {
                 let noun = if classes == 1 { "class" } else { "classes" };
                 output::say(&format!("{classes} {noun}, no findings"));
             }
-            Format::Text => output::data(&(output::findings(&findings) + "\n"))?,
+            Format::Text => output::data(&(report(&findings, Color::Always) + "\n"))?,
             Format::Json | Format::Yaml => output::serialized(&Report { valid, findings }, output)?,
         }
         Ok(if valid { Verdict::Good } else { Verdict::Bad })

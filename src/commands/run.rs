@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::{Global, Verdict, runtime};
+use super::{Global, Verdict, runtime, webhook};
+use crate::admission::Admission;
 use crate::cluster::board::Board;
 use crate::cluster::connect::{Pod, connect, in_pod, own_identity, own_namespace};
 use crate::cluster::events::{self, Events};
@@ -68,13 +69,15 @@ pub(super) struct Args {
     /// The field manager to write under; two installations in one cluster need two
     #[arg(long, value_name = "NAME", default_value = "classkeeper", value_parser = FieldManager::new)]
     field_manager: FieldManager,
+    #[command(flatten)]
+    webhook: webhook::Args,
 }
 
 /// An address to listen on, or none.
 #[derive(Clone, Copy, Debug)]
-struct Address(Option<SocketAddr>);
+pub(super) struct Address(pub(super) Option<SocketAddr>);
 
-fn address(text: &str) -> Result<Address, std::net::AddrParseError> {
+pub(super) fn address(text: &str) -> Result<Address, std::net::AddrParseError> {
     if text.is_empty() {
         return Ok(Address(None));
     }
@@ -113,6 +116,7 @@ impl Args {
             leader_elect,
             namespace,
             field_manager,
+            webhook,
         } = self;
         if !defaults.exists() {
             bail!("there is no directory {}", defaults.display());
@@ -137,6 +141,20 @@ impl Args {
         tasks.serve(admin_listen, serve::admin(pages), "status").await?;
         let Watched { cluster, seen, gateways, need } = tasks.watch(&client);
         let events = tasks.tell(&client, identity, &loaded, &metrics, &written);
+        let admission = Admission {
+            board: board.clone(),
+            cluster: cluster.clone(),
+            manager: field_manager.clone(),
+            metrics: metrics.clone(),
+        };
+        let shared = webhook::Shared {
+            client: client.clone(),
+            namespace: namespace.clone(),
+            gate: gate.clone(),
+            role: role.clone(),
+            shutdown: shutdown.clone(),
+        };
+        webhook.serve(admission, shared, &mut tasks).await?;
         let empty = if allow_empty { EmptySource::RemovesAll } else { EmptySource::RemovesNothing };
         let controller = Controller {
             kept_names: KeptNamesStore::new(client.clone(), namespace, field_manager.clone(), gate.clone()),
@@ -167,7 +185,7 @@ impl Args {
 }
 
 /// Everything that runs side by side, and ends together.
-struct Tasks {
+pub(super) struct Tasks {
     tasks: JoinSet<anyhow::Result<()>>,
     shutdown: CancellationToken,
 }
@@ -189,8 +207,13 @@ impl Tasks {
         });
     }
 
+    /// Runs a task that ends by itself, and may end by an error.
+    pub(super) fn spawn_fallible(&mut self, task: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
     /// Runs a task that is dropped when the program ends.
-    fn spawn_until_shutdown(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn spawn_until_shutdown(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         let shutdown = self.shutdown.clone();
         self.spawn(async move {
             shutdown.run_until_cancelled_owned(task).await;

@@ -16,6 +16,7 @@ use crate::cluster::facts::ClusterState;
 use crate::cluster::reconcile::CONCURRENCY;
 use crate::cluster::withheld;
 use crate::engine::defaults::Defaults;
+use crate::engine::diagnostic::render::{Color, report};
 use crate::engine::live::{FieldManager, Live};
 use crate::engine::outcome::Report;
 use crate::engine::protection::is_held_by;
@@ -84,7 +85,7 @@ impl Session {
 pub(super) fn valid_defaults(path: &Path) -> anyhow::Result<Arc<Defaults>> {
     let loaded = load::source(path)?;
     if !loaded.findings.is_empty() {
-        output::say(&output::findings(&loaded.findings));
+        output::say(&report(&loaded.findings, Color::Always));
     }
     loaded.defaults.with_context(|| format!("{} isn't valid; nothing was sent", path.display()))
 }
