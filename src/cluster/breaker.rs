@@ -76,6 +76,7 @@ impl Breaker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::author::Author;
     use crate::engine::defaults::Origin;
     use crate::engine::policy::Policy;
     use crate::engine::unit::{Unit, Units};
@@ -83,7 +84,14 @@ mod tests {
     fn intent(description: &str) -> Arc<DefaultClass> {
         let units: Units = [(Unit::Description, description.into())].into_iter().collect();
         let origin = Origin { file: "a.yaml".into(), line: 1 };
-        Arc::new(DefaultClass { name: "a".into(), units, policy: Policy::default(), when: None, origin })
+        Arc::new(DefaultClass {
+            name: "a".into(),
+            units,
+            policy: Policy::default(),
+            when: None,
+            author: Author::Platform,
+            origin,
+        })
     }
 
     fn seconds(seconds: u64) -> Duration {

@@ -128,6 +128,7 @@ impl KeptNamesStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::author::Author;
     use crate::engine::defaults::Origin;
     use crate::engine::policy::Policy;
     use crate::engine::unit::Unit;
@@ -139,6 +140,7 @@ mod tests {
             units: [(Unit::Description, description.into())].into_iter().collect(),
             policy: Policy { on_delete, ..Policy::default() },
             when: None,
+            author: Author::Platform,
             origin: Origin { file: "a.yaml".into(), line: 1 },
         }
     }

@@ -1,10 +1,12 @@
-//! The defaults in force: what all accepted files together ask for.
+//! Defaults: what a source asks for, and what all sources together do.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::author::Author;
 use super::policy::Policy;
+use super::tenancy::Tenant;
 use super::unit::Units;
 use super::when::When;
 
@@ -19,6 +21,8 @@ pub struct DefaultClass {
     pub policy: Policy,
     /// The condition under which it counts; `None`: always.
     pub when: Option<Arc<When>>,
+    /// Who wrote it, and so the field manager that it is applied under.
+    pub author: Author,
     /// Where it is written.
     pub origin: Origin,
 }
@@ -38,10 +42,20 @@ impl fmt::Display for Origin {
     }
 }
 
-/// All classes of the accepted files, by name.
+/// All that accepted files describe, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Defaults {
     classes: BTreeMap<Arc<str>, Arc<DefaultClass>>,
+    tenants: BTreeMap<Arc<str>, Arc<Tenant>>,
+}
+
+/// What one document describes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Described {
+    /// A class.
+    Class(Arc<DefaultClass>),
+    /// A tenant.
+    Tenant(Arc<Tenant>),
 }
 
 impl Defaults {
@@ -51,7 +65,7 @@ impl Defaults {
         self.classes.get(name)
     }
 
-    /// All defaults, ordered by name.
+    /// All classes, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<DefaultClass>> {
         self.classes.values()
     }
@@ -62,15 +76,50 @@ impl Defaults {
         self.classes.len()
     }
 
-    /// Whether there is no class.
+    /// Whether nothing is described at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.classes.is_empty()
+        self.classes.is_empty() && self.tenants.is_empty()
+    }
+
+    /// All tenants, ordered by name.
+    pub fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
+        self.tenants.values()
+    }
+
+    /// A tenant.
+    #[must_use]
+    pub fn tenant(&self, name: &str) -> Option<&Arc<Tenant>> {
+        self.tenants.get(name)
+    }
+}
+
+impl Extend<Described> for Defaults {
+    fn extend<I: IntoIterator<Item = Described>>(&mut self, described: I) {
+        for described in described {
+            match described {
+                Described::Class(class) => {
+                    self.classes.insert(class.name.clone(), class);
+                }
+                Described::Tenant(tenant) => {
+                    self.tenants.insert(tenant.name.clone(), tenant);
+                }
+            }
+        }
+    }
+}
+
+impl FromIterator<Described> for Defaults {
+    fn from_iter<I: IntoIterator<Item = Described>>(described: I) -> Self {
+        let mut defaults = Self::default();
+        defaults.extend(described);
+        defaults
     }
 }
 
 impl FromIterator<Arc<DefaultClass>> for Defaults {
     fn from_iter<I: IntoIterator<Item = Arc<DefaultClass>>>(classes: I) -> Self {
-        Self { classes: classes.into_iter().map(|class| (class.name.clone(), class)).collect() }
+        let classes = classes.into_iter().map(|class| (class.name.clone(), class)).collect();
+        Self { classes, ..Self::default() }
     }
 }

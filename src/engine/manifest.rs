@@ -1,7 +1,10 @@
 //! The documents of a defaults file as they are written: a mirror of the input without judgement.
 //!
 //! The published schema is generated from these types, and their comments are what an editor shows for a field. What
-//! the schema accepts, serde reads into them; from there it's one step to a [`DefaultClass`].
+//! the schema accepts, serde reads into them; from there it's one step to a [`DefaultClass`] or a
+//! [`Tenant`](super::tenancy::Tenant).
+
+mod tenant;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +14,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use serde_json::{Map, Value};
 
+pub(super) use self::tenant::{Tenant, tenant};
+use super::author::Author;
 use super::defaults::{DefaultClass, Origin};
 use super::document::Node;
 use super::policy::{Conflicts, Mode, OnDelete, OnRemove, OnReplace, Policy};
@@ -25,11 +30,22 @@ pub enum Kind {
     DefaultGatewayClass,
     /// A plain manifest: a class, kept with the default policy.
     GatewayClass,
+    /// The boundary inside which a team writes defaults of its own.
+    Tenant,
+}
+
+/// What a document describes. Names of different subjects have nothing to do with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// A class.
+    Class,
+    /// A tenant.
+    Tenant,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::DefaultGatewayClass, Self::GatewayClass];
+    pub const ALL: [Self; 3] = [Self::DefaultGatewayClass, Self::GatewayClass, Self::Tenant];
 
     /// What stands as `kind`.
     #[must_use]
@@ -37,6 +53,7 @@ impl Kind {
         match self {
             Self::DefaultGatewayClass => "DefaultGatewayClass",
             Self::GatewayClass => "GatewayClass",
+            Self::Tenant => "Tenant",
         }
     }
 
@@ -44,8 +61,17 @@ impl Kind {
     #[must_use]
     pub fn api_versions(self) -> &'static [&'static str] {
         match self {
-            Self::DefaultGatewayClass => &["classkeeper.dev/v1alpha1"],
+            Self::DefaultGatewayClass | Self::Tenant => &["classkeeper.dev/v1alpha1"],
             Self::GatewayClass => &["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"],
+        }
+    }
+
+    /// What a document of this kind describes.
+    #[must_use]
+    pub fn subject(self) -> Subject {
+        match self {
+            Self::DefaultGatewayClass | Self::GatewayClass => Subject::Class,
+            Self::Tenant => Subject::Tenant,
         }
     }
 }
@@ -121,25 +147,36 @@ struct PolicyManifest {
     protect: bool,
 }
 
-/// Reads the class of a document that its kind's schema accepts, and whose condition compiles.
-pub(super) fn class(
-    kind: Kind,
+/// Reads the class of a `DefaultGatewayClass` that its schema accepts, and whose condition compiles.
+pub(super) fn default_gateway_class(
     root: &Node<'_>,
+    author: Author,
     origin: Origin,
     conditions: &mut Conditions,
 ) -> Result<DefaultClass, serde::de::value::Error> {
-    let (metadata, spec, policy, when) = match kind {
-        Kind::DefaultGatewayClass => {
-            let DefaultGatewayClass { metadata, spec, policy, when } = DefaultGatewayClass::deserialize(root)?;
-            (metadata, spec, policy.unwrap_or_default(), when)
-        }
-        Kind::GatewayClass => {
-            let GatewayClass { metadata, spec } = GatewayClass::deserialize(root)?;
-            (metadata, spec, PolicyManifest::default(), None)
-        }
-    };
+    let DefaultGatewayClass { metadata, spec, policy, when } = DefaultGatewayClass::deserialize(root)?;
     let invalid = |_| serde::de::value::Error::custom("its condition is invalid");
     let when = when.map(|text| conditions.compile(&text)).transpose().map_err(invalid)?;
+    Ok(DefaultClass { when, ..class(metadata, spec, policy.unwrap_or_default(), author, origin) })
+}
+
+/// Reads the class of a plain manifest that its schema accepts.
+pub(super) fn gateway_class(
+    root: &Node<'_>,
+    author: Author,
+    origin: Origin,
+) -> Result<DefaultClass, serde::de::value::Error> {
+    let GatewayClass { metadata, spec } = GatewayClass::deserialize(root)?;
+    Ok(class(metadata, spec, PolicyManifest::default(), author, origin))
+}
+
+fn class(
+    metadata: Metadata,
+    spec: Map<String, Value>,
+    policy: PolicyManifest,
+    author: Author,
+    origin: Origin,
+) -> DefaultClass {
     let Metadata { name, labels, annotations } = metadata;
     let spec = spec.into_iter().map(|(field, value)| (Unit::spec(&field), value));
     let labels = labels.into_iter().flatten().map(|(key, value)| (Unit::label(&key), value.into()));
@@ -150,7 +187,7 @@ pub(super) fn class(
         .map(|(key, value)| (Unit::annotation(&key), value.into()));
     let policy = Policy::from(policy);
     let units: Units = spec.chain(labels).chain(annotations).chain(policy.marks()).collect();
-    Ok(DefaultClass { name, units, policy, when, origin })
+    DefaultClass { name, units, policy, when: None, author, origin }
 }
 
 impl From<PolicyManifest> for Policy {

@@ -141,6 +141,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::engine::author::Author;
     use crate::engine::defaults::Origin;
     use crate::engine::policy::{Mode, Policy};
     use crate::engine::unit::Unit;
@@ -155,7 +156,14 @@ mod tests {
 
     fn default(policy: Policy) -> DefaultClass {
         let units = [(Unit::ControllerName, "example.com/c".into())].into_iter().chain(policy.marks()).collect();
-        DefaultClass { name: "a".into(), units, policy, when: None, origin: Origin { file: "a.yaml".into(), line: 1 } }
+        DefaultClass {
+            name: "a".into(),
+            units,
+            policy,
+            when: None,
+            author: Author::Platform,
+            origin: Origin { file: "a.yaml".into(), line: 1 },
+        }
     }
 
     /// A class of ours with these further pieces of metadata.

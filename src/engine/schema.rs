@@ -11,7 +11,7 @@ use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-use super::manifest::{DefaultGatewayClass, GatewayClass, Kind};
+use super::manifest::{DefaultGatewayClass, GatewayClass, Kind, Tenant};
 
 /// The published schema's `$id`.
 pub const ID: &str = "https://classkeeper.dev/schema/defaults.v1alpha1.json";
@@ -33,13 +33,14 @@ fn schema() -> Value {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": ID,
         "title": "classkeeper defaults",
-        "description": "A document of a defaults file: a class that classkeeper keeps.",
+        "description": "A document of a defaults file: a class that classkeeper keeps, or who may describe some.",
         "type": "object",
         "required": ["apiVersion", "kind"],
         "properties": {"apiVersion": {"enum": api_versions}, "kind": {"enum": kinds}},
-        "if": {"properties": {"kind": {"const": "GatewayClass"}}, "required": ["kind"]},
-        "then": {"$ref": "#/definitions/GatewayClass"},
-        "else": {"$ref": "#/definitions/DefaultGatewayClass"},
+        "allOf": Kind::ALL.map(|kind| json!({
+            "if": {"properties": {"kind": {"const": kind.as_str()}}, "required": ["kind"]},
+            "then": {"$ref": format!("#/definitions/{}", kind.as_str())},
+        })),
         "definitions": definitions,
     })
 }
@@ -49,6 +50,7 @@ pub(super) fn definition(kind: Kind) -> Value {
     let mut schema = match kind {
         Kind::DefaultGatewayClass => generate::<DefaultGatewayClass>(),
         Kind::GatewayClass => generate::<GatewayClass>(),
+        Kind::Tenant => generate::<Tenant>(),
     };
     close(&mut schema);
     let api_version = json!({
@@ -68,6 +70,7 @@ pub(super) fn definition(kind: Kind) -> Value {
             limits::forbid(&mut schema["properties"]["metadata"]);
             limits::ignore_server_set(&mut schema);
         }
+        Kind::Tenant => {}
     }
     schema
 }

@@ -15,6 +15,9 @@ use crate::engine::defaults::Defaults;
 use crate::engine::diagnostic::text::FileText;
 use crate::engine::diagnostic::{Code, Diagnostic, Related, Severity, quoted};
 use crate::engine::document::Span;
+use crate::engine::manifest::Subject;
+use crate::engine::tenancy::Scope;
+use crate::engine::validate::Candidate;
 
 /// The most documents of a source.
 const DOCUMENTS_AT_MOST: usize = 100_000;
@@ -24,6 +27,8 @@ const FINDINGS_AT_MOST: usize = 2_000;
 /// Loads snapshots, and keeps what the last ones hold.
 #[derive(Debug, Default)]
 pub struct Loader {
+    /// Whose files they are.
+    scope: Scope,
     /// The files of the last snapshot, whether it was accepted or not.
     files: BTreeMap<Arc<str>, Arc<LoadedFile>>,
     digest: Option<String>,
@@ -35,7 +40,7 @@ pub struct Loader {
 pub enum Reload {
     /// The source is valid and in force.
     Accepted {
-        /// Its classes.
+        /// What it describes.
         defaults: Arc<Defaults>,
         /// Warnings, ordered by place.
         findings: Vec<Diagnostic>,
@@ -50,6 +55,24 @@ pub enum Reload {
 }
 
 impl Loader {
+    /// A loader of the files of a tenant, or of the platform.
+    #[must_use]
+    pub fn of(scope: Scope) -> Self {
+        Self { scope, ..Self::default() }
+    }
+
+    /// Whose files they are.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Has the next load validate everything anew, by another boundary. What is in force stays.
+    pub fn set_scope(&mut self, scope: Scope) {
+        (self.scope, self.digest) = (scope, None);
+        self.files.clear();
+    }
+
     /// Loads a snapshot. One error rejects it as a whole.
     pub fn load(&mut self, snapshot: &Snapshot) -> Reload {
         let digest = snapshot.digest();
@@ -62,7 +85,7 @@ impl Loader {
             .iter()
             .map(|file| {
                 let known = self.files.get(&file.name).filter(|known| known.digest == file.digest);
-                (file.name.clone(), known.cloned().unwrap_or_else(|| Arc::new(LoadedFile::load(file))))
+                (file.name.clone(), known.cloned().unwrap_or_else(|| Arc::new(LoadedFile::load(file, &self.scope))))
             })
             .collect();
         let mut findings = snapshot.findings().to_vec();
@@ -76,7 +99,8 @@ impl Loader {
             return Reload::Rejected { findings };
         }
         let candidates = self.files.values().flat_map(|file| &file.candidates);
-        let defaults: Arc<Defaults> = Arc::new(candidates.filter_map(|candidate| candidate.class.clone()).collect());
+        let defaults: Arc<Defaults> =
+            Arc::new(candidates.filter_map(|candidate| candidate.described.clone()).collect());
         self.defaults = Some(defaults.clone());
         Reload::Accepted { defaults, findings }
     }
@@ -102,18 +126,18 @@ impl Loader {
         Some(Diagnostic::of_file(Code::TooManyDocuments, name, message))
     }
 
-    /// The classes that are described more than once, in whatever files.
+    /// What is described or claimed more than once, in whatever files.
     fn duplicates(&self, snapshot: &Snapshot) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
-        let mut known: BTreeMap<&str, (usize, Span)> = BTreeMap::new();
+        let mut known: BTreeMap<Claim<'_>, (usize, Span)> = BTreeMap::new();
         // Only the files that have a part in a duplicate are looked at again.
         let mut texts: BTreeMap<usize, FileText<'_>> = BTreeMap::new();
         for (index, file) in snapshot.files().iter().enumerate() {
             let Some(loaded) = self.files.get(&file.name) else { continue };
-            for candidate in &loaded.candidates {
-                let (first, first_span) = match known.entry(&candidate.name) {
+            for (claim, span) in loaded.candidates.iter().flat_map(claims) {
+                let (first, first_span) = match known.entry(claim) {
                     Entry::Vacant(entry) => {
-                        entry.insert((index, candidate.name_span));
+                        entry.insert((index, span));
                         continue;
                     }
                     Entry::Occupied(entry) => *entry.get(),
@@ -127,8 +151,18 @@ impl Loader {
                     text.place(span)
                 };
                 let first = place(first, first_span);
-                let place = place(index, candidate.name_span);
-                let message = format!("the class {} is described already, at {first}", quoted(&candidate.name));
+                let place = place(index, span);
+                let message = match claim {
+                    Claim::Name(Subject::Class, name) => {
+                        format!("the class {} is described already, at {first}", quoted(name))
+                    }
+                    Claim::Name(Subject::Tenant, name) => {
+                        format!("the tenant {} is described already, at {first}", quoted(name))
+                    }
+                    Claim::Namespace(name) => {
+                        format!("the namespace {} belongs to a tenant already, at {first}", quoted(name))
+                    }
+                };
                 let related = vec![Related { place: first, label: "first here".to_owned() }];
                 let (severity, code) = (Severity::Error, Code::DuplicateClass);
                 findings.push(Diagnostic { severity, code, place, message, suggestion: None, related });
@@ -136,6 +170,22 @@ impl Loader {
         }
         findings
     }
+}
+
+/// What no two documents may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Claim<'a> {
+    /// A name of something.
+    Name(Subject, &'a str),
+    /// A namespace of a tenant.
+    Namespace(&'a str),
+}
+
+/// What a document claims, and where.
+fn claims(candidate: &Candidate) -> impl Iterator<Item = (Claim<'_>, Span)> {
+    let name = (Claim::Name(candidate.subject, &candidate.name), candidate.name_span);
+    let namespaces = candidate.namespaces.iter().map(|(name, span)| (Claim::Namespace(name), *span));
+    std::iter::once(name).chain(namespaces)
 }
 
 /// The first findings, and how many there are besides.

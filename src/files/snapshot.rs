@@ -1,4 +1,4 @@
-//! One consistent read of a defaults directory, or of a single file: names, bytes and a digest.
+//! One consistent read of a defaults directory, of a single file, or of a ConfigMap: names, bytes and a digest.
 //!
 //! kubelet fills a ConfigMap mount with links into `..data`, itself a link to the directory of one generation, which it
 //! replaces as a whole. So `..data` is resolved once, everything is read in there, and `..data` is looked at again: a
@@ -9,6 +9,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -38,7 +39,7 @@ pub struct Snapshot {
 /// A file of a snapshot.
 #[derive(Clone, Debug)]
 pub struct SnapshotFile {
-    /// Its name, without the directory.
+    /// Its name, without the directory; of a key of a ConfigMap `configmap NAMESPACE/NAME/KEY`.
     pub name: Arc<str>,
     /// Its content.
     pub bytes: Vec<u8>,
@@ -123,20 +124,33 @@ impl Snapshot {
         }
     }
 
-    /// A snapshot of files that are in memory, such as the entries of a ConfigMap. Of them, too, only those count that
-    /// have the name of a defaults file.
+    /// A snapshot of files that are in memory. Of them, too, only those count that have the name of a defaults file.
     #[must_use]
     pub fn of(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let mut files: Vec<_> = files
             .into_iter()
             .filter(|(name, _)| is_defaults_file(name.as_bytes()))
-            .map(|(name, bytes)| {
-                let bytes = if bytes.len() > FILE_AT_MOST { Err(too_large()) } else { Ok(bytes) };
-                (name, bytes)
-            })
+            .map(|(name, bytes)| (name, bounded(bytes)))
             .collect();
         files.sort_by(|a, b| a.0.cmp(&b.0));
         Self::collect(files)
+    }
+
+    /// A snapshot of a ConfigMap, by the rules for the directory that kubelet would make of it: `binaryData` are files
+    /// as `data` are. Findings name a key as `configmap NAMESPACE/NAME/KEY`.
+    #[must_use]
+    pub fn of_config_map(
+        namespace: &str,
+        name: &str,
+        data: BTreeMap<String, String>,
+        binary_data: BTreeMap<String, Vec<u8>>,
+    ) -> Self {
+        let data = data.into_iter().map(|(key, text)| (key, text.into_bytes()));
+        let mut files: Vec<_> = data.chain(binary_data).filter(|(key, _)| is_defaults_file(key.as_bytes())).collect();
+        // The server lets no key stand in both.
+        files.sort_by(|a, b| a.0.cmp(&b.0));
+        let shown = |(key, bytes)| (format!("configmap {namespace}/{name}/{key}"), bounded(bytes));
+        Self::collect(files.into_iter().map(shown))
     }
 
     /// The files, in byte order of their names.
@@ -270,6 +284,10 @@ fn read_bounded(file: &File) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     file.take(FILE_AT_MOST as u64 + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() <= FILE_AT_MOST).then_some(bytes))
+}
+
+fn bounded(bytes: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    if bytes.len() > FILE_AT_MOST { Err(too_large()) } else { Ok(bytes) }
 }
 
 fn refusal(code: Code, message: impl Into<String>) -> Refusal {

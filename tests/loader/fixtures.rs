@@ -56,6 +56,10 @@ fn described(defaults: &Defaults) -> String {
         }
         writeln!(text, "  {:?}", class.policy).unwrap();
     }
+    for tenant in defaults.tenants() {
+        writeln!(text, "{} from {}", tenant.name, tenant.origin).unwrap();
+        writeln!(text, "  {:?} {:#?}", tenant.namespaces, tenant.boundary).unwrap();
+    }
     text
 }
 

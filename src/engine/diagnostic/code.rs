@@ -43,8 +43,12 @@ pub enum Code {
     ForbiddenField,
     /// A label or annotation that belongs to somebody else.
     Reserved,
-    /// A class that is described twice.
+    /// A class that is described twice, or a tenant, or a namespace with two tenants.
     DuplicateClass,
+    /// What a tenant isn't allowed.
+    OutsideBoundary,
+    /// A name that another source holds.
+    NameHeld,
     /// Parts of a policy that contradict each other.
     Contradiction,
     /// A field that is left out because only a server sets it.
@@ -59,7 +63,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Syntax,
         Self::NotUtf8,
         Self::Unreadable,
@@ -79,6 +83,8 @@ impl Code {
         Self::ForbiddenField,
         Self::Reserved,
         Self::DuplicateClass,
+        Self::OutsideBoundary,
+        Self::NameHeld,
         Self::Contradiction,
         Self::IgnoredField,
         Self::NoEffect,
@@ -109,6 +115,8 @@ impl Code {
             Self::ForbiddenField => "forbidden-field",
             Self::Reserved => "reserved",
             Self::DuplicateClass => "duplicate-class",
+            Self::OutsideBoundary => "outside-boundary",
+            Self::NameHeld => "name-held",
             Self::Contradiction => "contradiction",
             Self::IgnoredField => "ignored-field",
             Self::NoEffect => "no-effect",

@@ -39,6 +39,7 @@ use serde_json::Value;
 
 use super::server::{API_VERSION, Refusal, Server};
 use super::{Force, Plan, Step};
+use crate::engine::author::Author;
 use crate::engine::defaults::{DefaultClass, Origin};
 use crate::engine::intent::Intent;
 use crate::engine::live::{FieldManager, Live};
@@ -66,7 +67,7 @@ fn default_class(units: impl IntoIterator<Item = (Unit, Value)>, policy: Policy)
     let controller = (Unit::ControllerName, CONTROLLER.into());
     let units = units.into_iter().chain([controller]).collect();
     let origin = Origin { file: "10-edge.yaml".into(), line: 1 };
-    DefaultClass { name: "edge".into(), units, policy, when: None, origin }
+    DefaultClass { name: "edge".into(), units, policy, when: None, author: Author::Platform, origin }
 }
 
 /// A default with these units, by their spelling, and its policy.

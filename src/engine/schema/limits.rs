@@ -32,6 +32,56 @@ const NAME: Text = Text {
     )),
 };
 
+/// A DNS label (RFC 1123), such as the name of a namespace.
+const DNS_LABEL: Text = Text {
+    min: 1,
+    max: 63,
+    form: Some((
+        r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        "must consist of lower-case letters, digits and -, and begin and end with a letter or digit",
+    )),
+};
+
+/// A pattern of names of classes.
+const NAME_GLOB: Text = Text {
+    min: 1,
+    max: 253,
+    form: Some((
+        r"^[a-z0-9*]([-a-z0-9.*]*[a-z0-9*])?$",
+        "must consist of lower-case letters, digits, -, . and * for any characters, and not begin or end with - or .",
+    )),
+};
+
+/// A pattern of `controllerName`s.
+const CONTROLLER_NAME_GLOB: Text = Text {
+    min: 1,
+    max: 253,
+    form: Some((
+        r"^[a-z0-9*][-A-Za-z0-9/._~%!$&'()*+,;=:]*$",
+        "must be a controllerName such as example.com/gateway-controller, in which * stands for any characters",
+    )),
+};
+
+/// A namespace of parameters, or none.
+const PARAMETERS_NAMESPACE: Text = Text {
+    min: 0,
+    max: 63,
+    form: Some((
+        r"^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        "must be the name of a namespace, or empty for cluster-scoped parameters",
+    )),
+};
+
+/// A kind of parameters.
+const GROUP_KIND: Text = Text {
+    min: 1,
+    max: 317,
+    form: Some((
+        r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?/[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$",
+        "must be a group and a kind such as gateway.example.com/Parameters, or /ConfigMap in the core group",
+    )),
+};
+
 /// The value of a label.
 const LABEL: Text = Text {
     min: 0,
@@ -207,6 +257,47 @@ pub(in crate::engine) fn units(_: &mut SchemaGenerator) -> Schema {
 pub(in crate::engine) fn field_managers(_: &mut SchemaGenerator) -> Schema {
     let manager = Text { min: 1, max: 128, form: None }.schema();
     json_schema!({"type": "array", "uniqueItems": true, "default": [], "items": manager})
+}
+
+/// A list of texts without repetition.
+fn list(text: &Text, min: u32) -> Schema {
+    let mut schema = json_schema!({"type": "array", "uniqueItems": true, "items": text.schema()});
+    if min > 0 {
+        schema.insert("minItems".to_owned(), min.into());
+    } else {
+        schema.insert("default".to_owned(), json!([]));
+    }
+    schema
+}
+
+/// A tenant's `metadata.name`.
+pub(in crate::engine) fn tenant_name(_: &mut SchemaGenerator) -> Schema {
+    DNS_LABEL.schema()
+}
+
+/// A tenant's `namespaces`.
+pub(in crate::engine) fn namespaces(_: &mut SchemaGenerator) -> Schema {
+    list(&DNS_LABEL, 1)
+}
+
+/// `allow.names`.
+pub(in crate::engine) fn class_name_globs(_: &mut SchemaGenerator) -> Schema {
+    list(&NAME_GLOB, 1)
+}
+
+/// `allow.controllerNames`.
+pub(in crate::engine) fn controller_name_globs(_: &mut SchemaGenerator) -> Schema {
+    list(&CONTROLLER_NAME_GLOB, 1)
+}
+
+/// `allow.parametersNamespaces`: names of namespaces, or the empty text.
+pub(in crate::engine) fn parameters_namespaces(_: &mut SchemaGenerator) -> Schema {
+    list(&PARAMETERS_NAMESPACE, 0)
+}
+
+/// `allow.parametersKinds`.
+pub(in crate::engine) fn parameters_kinds(_: &mut SchemaGenerator) -> Schema {
+    list(&GROUP_KIND, 0)
 }
 
 /// Refuses the metadata that no defaults file may set. As `not` and not as `false`, which has no room for a message.

@@ -13,7 +13,7 @@ pub(super) fn check(kind: Kind, root: &Node<'_>, conditions: &mut Conditions, fi
     match kind {
         Kind::DefaultGatewayClass => {}
         // It has no such field.
-        Kind::GatewayClass => return,
+        Kind::GatewayClass | Kind::Tenant => return,
     }
     let Some(node) = root.get("when") else { return };
     let Some(text) = node.as_str() else { return };

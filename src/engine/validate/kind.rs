@@ -6,7 +6,7 @@ use crate::engine::document::{Content, Found, Node, Span};
 use crate::engine::manifest::Kind;
 
 /// Kinds of ours that the contract names and this version doesn't know yet.
-const UNSUPPORTED_KINDS: [&str; 2] = ["GatewayClassTemplate", "Tenant"];
+const UNSUPPORTED_KINDS: [&str; 1] = ["GatewayClassTemplate"];
 
 /// The kind of a document, or the one finding about it. Boxed, because it's rare and large.
 pub(super) fn kind(root: &Node<'_>) -> Result<Kind, Box<Finding>> {

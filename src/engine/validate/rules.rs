@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use crate::engine::diagnostic::text::Findings;
 use crate::engine::diagnostic::{Code, Finding, Severity};
 use crate::engine::document::{Entry, Node, Span};
-use crate::engine::manifest::Kind;
+use crate::engine::manifest::{Kind, Subject};
 use crate::engine::schema::limits::{CLIENT_SET_ANNOTATIONS, SERVER_SET};
 use crate::engine::unit::{Unit, UnitPath};
 
@@ -33,6 +33,11 @@ pub(super) enum Standing {
 }
 
 pub(super) fn check(kind: Kind, standing: Standing, root: &Node<'_>, findings: &mut Findings<'_, '_>) {
+    match kind.subject() {
+        Subject::Class => {}
+        // Its schema says it all.
+        Subject::Tenant => return,
+    }
     left_out(kind, root, findings);
     if standing == Standing::FollowsSchema {
         discouraged_name(root, findings);
@@ -59,7 +64,7 @@ fn left_out(kind: Kind, root: &Node<'_>, findings: &mut Findings<'_, '_>) {
                 }
             }
         }
-        Kind::DefaultGatewayClass => {}
+        Kind::DefaultGatewayClass | Kind::Tenant => {}
     }
     let annotations = metadata.and_then(|metadata| metadata.get("annotations"));
     for key in CLIENT_SET_ANNOTATIONS {

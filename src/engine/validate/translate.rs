@@ -127,6 +127,9 @@ impl Translator<'_> {
                 let message = format!("{path} has {count} characters; at most {limit} are allowed");
                 Finding::error(Code::InvalidValue, found.value_span(), message)
             }
+            ValidationErrorKind::MinItems { .. } => {
+                Finding::error(Code::InvalidValue, found.heading(), format!("{path} is empty"))
+            }
             ValidationErrorKind::Pattern { .. } => {
                 let text = quoted(found.node.as_str().unwrap_or_default());
                 let message = format!("{path} {text} {}", self.words(error, "patternErrorMessage"));

@@ -1,10 +1,12 @@
-//! One file, parsed and validated. Its result depends on its name and content alone, so that it can be kept.
+//! One file, parsed and validated. Its result depends on its name, its content and whose it is
+//! alone, so that it can be kept.
 
 use std::str::from_utf8;
 
 use crate::engine::diagnostic::text::{FileText, Findings};
 use crate::engine::diagnostic::{Code, Diagnostic, Finding};
 use crate::engine::document::Span;
+use crate::engine::tenancy::Scope;
 use crate::engine::validate::{Candidate, validate};
 use crate::engine::when::Conditions;
 use crate::files::snapshot::SnapshotFile;
@@ -19,14 +21,14 @@ pub(super) struct LoadedFile {
     pub(super) digest: [u8; 32],
     /// How many documents it has, empty ones left out.
     pub(super) documents: usize,
-    /// The classes that it names.
+    /// What it describes.
     pub(super) candidates: Vec<Candidate>,
     /// What is wrong with it.
     pub(super) findings: Vec<Diagnostic>,
 }
 
 impl LoadedFile {
-    pub(super) fn load(file: &SnapshotFile) -> Self {
+    pub(super) fn load(file: &SnapshotFile, scope: &Scope) -> Self {
         let mut loaded = Self { digest: file.digest, documents: 0, candidates: Vec::new(), findings: Vec::new() };
         if let Err(finding) = decode(file) {
             loaded.findings.push(*finding);
@@ -37,7 +39,7 @@ impl LoadedFile {
         let documents = yaml::parse(&mut findings, Budget::default());
         loaded.documents = documents.len();
         let mut conditions = Conditions::default();
-        let mut validate = |document| validate(document, &mut conditions, &mut findings);
+        let mut validate = |document| validate(document, scope, &mut conditions, &mut findings);
         loaded.candidates = documents.iter().filter_map(&mut validate).collect();
         loaded.findings = findings.into_list();
         loaded

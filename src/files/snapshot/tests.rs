@@ -288,3 +288,31 @@ fn a_name_that_is_no_utf_8_is_a_finding() {
         assert_eq!(findings(&snapshot), ["not-utf8 caf\u{fffd}.yaml: the file's name is not UTF-8"]);
     }
 }
+
+#[test]
+fn a_config_map_is_read_as_the_directory_that_kubelet_makes_of_it() {
+    let text = |key: &str, text: &str| (key.to_owned(), text.to_owned());
+    let data = BTreeMap::from([text("b.yaml", "b"), text(".a.yaml", "x"), text("note.txt", "x"), text("c.json", "{}")]);
+    let binary = BTreeMap::from([("a.yml".to_owned(), vec![0xff]), ("image.png".to_owned(), vec![0])]);
+    let snapshot = Snapshot::of_config_map("platform", "defaults", data.clone(), binary);
+    let files: Vec<_> = snapshot.files().iter().map(|file| (&*file.name, &*file.bytes)).collect();
+    let expected: [(&str, &[u8]); 3] = [
+        ("configmap platform/defaults/a.yml", &[0xff]),
+        ("configmap platform/defaults/b.yaml", b"b"),
+        ("configmap platform/defaults/c.json", b"{}"),
+    ];
+    assert_eq!(files, expected);
+    let elsewhere = Snapshot::of_config_map("platform", "other", data.clone(), BTreeMap::new());
+    let again = Snapshot::of_config_map("platform", "other", data, BTreeMap::new());
+    assert_eq!(elsewhere.digest(), again.digest());
+    assert_ne!(elsewhere.digest(), snapshot.digest());
+}
+
+#[test]
+fn a_key_of_a_config_map_has_the_limit_of_a_file() {
+    let data = BTreeMap::from([("a.yaml".to_owned(), "#".repeat(FILE_AT_MOST + 1))]);
+    let snapshot = Snapshot::of_config_map("platform", "defaults", data, BTreeMap::new());
+    let findings: Vec<_> = snapshot.findings().iter().map(|finding| finding.place.to_string()).collect();
+    assert_eq!(findings, ["configmap platform/defaults/a.yaml:1:1"]);
+    assert!(snapshot.files().is_empty());
+}
