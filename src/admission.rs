@@ -20,11 +20,10 @@ use tokio::sync::watch;
 
 use crate::cluster::board::Board;
 use crate::cluster::facts::ClusterState;
+use crate::engine::author::{Installation, are_siblings};
 use crate::engine::defaults::DefaultClass;
-use crate::engine::live::FieldManager;
+use crate::engine::tenancy::Tenant;
 use crate::metrics::Metrics;
-
-pub use self::config_maps::LABEL;
 
 /// The API server cuts a longer warning off.
 const LONGEST_WARNING: usize = 250;
@@ -36,8 +35,10 @@ pub struct Admission {
     pub board: Arc<Board>,
     /// What the cluster is, for defaults with a condition.
     pub cluster: watch::Receiver<Option<ClusterState>>,
-    /// The name under which we write.
-    pub manager: FieldManager,
+    /// The names under which we write.
+    pub installation: Installation,
+    /// The platform's own ConfigMaps, by namespace and name.
+    pub platform_config_maps: Arc<[(String, String)]>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -53,8 +54,31 @@ impl Admission {
 
     /// Whether a write of this field manager is our own.
     fn is_own(&self, writer: &str) -> bool {
-        writer == self.manager.as_str()
+        are_siblings(writer, self.installation.platform().as_str())
     }
+
+    /// Who reads a ConfigMap of this namespace and name.
+    fn reader(&self, namespace: &str, name: &str) -> Reader {
+        if self.platform_config_maps.iter().any(|(of, known)| *of == *namespace && *known == *name) {
+            return Reader::Platform;
+        }
+        let state = self.board.lock();
+        let Some(defaults) = &state.defaults else { return Reader::NotYetKnown };
+        let is_theirs = |tenant: &&Arc<Tenant>| tenant.namespaces.iter().any(|known| **known == *namespace);
+        defaults.tenants().find(is_theirs).map_or(Reader::Nobody, |tenant| Reader::Tenant(tenant.clone()))
+    }
+}
+
+/// Who reads a ConfigMap with defaults.
+enum Reader {
+    /// The platform: the program was told of it.
+    Platform,
+    /// The tenant to whom its namespace belongs.
+    Tenant(Arc<Tenant>),
+    /// Nobody.
+    Nobody,
+    /// There was no good load yet, which would say so.
+    NotYetKnown,
 }
 
 /// A warning that is no longer than one may be.

@@ -29,7 +29,10 @@ fn warnings(request: Request<Class>, admission: &Admission) -> Result<Vec<String
     let Some(default) = admission.default_of(&before.name) else { return Ok(Vec::new()) };
     let after: Option<Live> = object.map(Class::into_live).transpose()?;
     Ok(match (operation, after) {
-        (Operation::Update, Some(after)) => edit::of_update(&default, &before, &after, &admission.manager),
+        (Operation::Update, Some(after)) => {
+            let manager = admission.installation.manager(&default.author);
+            edit::of_update(&default, &before, &after, &manager)
+        }
         (Operation::Delete, _) => edit::of_deletion(&default, &before),
         (Operation::Create | Operation::Connect | Operation::Update, _) => Vec::new(),
     })

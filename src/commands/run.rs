@@ -28,6 +28,7 @@ use crate::cluster::removal::{EmptySource, RemovalGate};
 use crate::cluster::tell_loads::tell_loads;
 use crate::cluster::watch::{Seen, WatchClasses};
 use crate::cluster::watch_gateways::{Need, WatchGateways};
+use crate::engine::author::Installation;
 use crate::engine::live::FieldManager;
 use crate::files::follow::{Configuration, Follow};
 use crate::metrics::Metrics;
@@ -70,7 +71,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", default_value = "classkeeper", value_parser = FieldManager::new)]
     field_manager: FieldManager,
     #[command(flatten)]
-    webhook: webhook::Args,
+    webhook: webhook::Webhook,
 }
 
 /// An address to listen on, or none.
@@ -144,7 +145,8 @@ impl Args {
         let admission = Admission {
             board: board.clone(),
             cluster: cluster.clone(),
-            manager: field_manager.clone(),
+            installation: Installation::new(field_manager.as_str())?,
+            platform_config_maps: Arc::default(),
             metrics: metrics.clone(),
         };
         let shared = webhook::Shared {

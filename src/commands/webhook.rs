@@ -26,10 +26,10 @@ const SERVICE: &str = "classkeeper";
 /// The Secret that keeps the certificates, in the namespace of the program's own objects.
 const SECRET: &str = "classkeeper-webhook";
 
-/// Admission
+/// What of `run` is about admission.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_field_names, reason = "they are the names of the flags")]
-pub(super) struct Args {
+pub(super) struct Webhook {
     /// Where admission is served, over TLS; empty: nowhere
     #[arg(long, value_name = "ADDR", default_value = "", value_parser = address)]
     webhook_listen: Address,
@@ -66,7 +66,7 @@ pub(super) struct Shared {
     pub(super) shutdown: CancellationToken,
 }
 
-impl Args {
+impl Webhook {
     /// Serves admission, and keeps its certificates.
     pub(super) async fn serve(self, admission: Admission, shared: Shared, tasks: &mut Tasks) -> anyhow::Result<()> {
         let Self { webhook_listen, webhook_secret, webhook_config, webhook_san, webhook_cert_dir } = self;
@@ -98,7 +98,7 @@ impl Args {
             };
             let names = names.iter().map(|name| server_name(name)).collect::<Result<_, _>>()?;
             let secret = webhook_secret.unwrap_or_else(|| (namespace, SECRET.to_owned()));
-            let store = Store::new(client, &admission.manager, secret, webhook_config);
+            let store = Store::new(client, admission.installation.platform(), secret, webhook_config);
             let keep = KeepCertificates { store, names, served: served.clone(), gate, role, metrics };
             tasks.spawn_until_shutdown(keep.run());
         }

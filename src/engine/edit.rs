@@ -86,6 +86,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::engine::author::Author;
     use crate::engine::defaults::Origin;
     use crate::engine::policy::{Conflicts, Policy};
 
@@ -100,6 +101,7 @@ mod tests {
             units: wanted.into_iter().map(|(unit, value)| (unit.parse().unwrap(), value.into())).collect(),
             policy,
             when: None,
+            author: Author::Platform,
             origin: Origin { file: "10-edge.yaml".into(), line: 1 },
         }
     }

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a test has no users")]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod admission;
 mod adopting;
 mod commands;
 mod conditions;
@@ -24,4 +25,5 @@ mod reload;
 mod scenario;
 mod telling;
 mod versions;
+mod webhook;
 mod yields;
