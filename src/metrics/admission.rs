@@ -48,6 +48,23 @@ pub enum ReviewResult {
     Failed,
 }
 
+impl Reviewed {
+    const ALL: [Self; 2] = [Self::ConfigMaps, Self::GatewayClasses];
+}
+
+impl ReviewResult {
+    const ALL: [Self; 4] = [Self::Allowed, Self::Warned, Self::Refused, Self::Failed];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Warned => "warned",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// The metrics of admission.
 #[derive(Debug, Default)]
 pub(crate) struct Admission {
@@ -58,6 +75,12 @@ pub(crate) struct Admission {
 impl Admission {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
+        for (reviewed, result) in
+            Reviewed::ALL.iter().flat_map(|reviewed| ReviewResult::ALL.map(|result| (reviewed, result)))
+        {
+            let labels = ByResourceAndResult { resource: reviewed.as_str(), result: result.as_str() };
+            let _ = metrics.reviews.get_or_create(&labels);
+        }
         registry.register(
             "webhook_reviews",
             "Requests to the admission webhook, by resource and result",
@@ -73,13 +96,8 @@ impl Admission {
 
     /// Counts a review.
     pub(crate) fn count_review(&self, reviewed: Reviewed, result: ReviewResult) {
-        let result = match result {
-            ReviewResult::Allowed => "allowed",
-            ReviewResult::Warned => "warned",
-            ReviewResult::Refused => "refused",
-            ReviewResult::Failed => "failed",
-        };
-        self.reviews.get_or_create(&ByResourceAndResult { resource: reviewed.as_str(), result }).inc();
+        let labels = ByResourceAndResult { resource: reviewed.as_str(), result: result.as_str() };
+        self.reviews.get_or_create(&labels).inc();
     }
 
     /// Notes when the certificate ends that is served.
