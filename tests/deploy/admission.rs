@@ -27,7 +27,7 @@ pub async fn overlay(cluster: &Cluster, namespace: &str) -> Vec<Value> {
     let kustomization = json!({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
         "namespace": namespace, "resources": ["../deploy/kustomize"], "components": components,
         "patches": [{"target": {"kind": "ConfigMap", "name": "classkeeper-admission-policy"},
-            "patch": "[{op: replace, path: /data/namespaces, value: \"team-a\\nteam-b\"}]"}]});
+            "patch": json!([{"op": "replace", "path": "/data/namespaces", "value": "team-a\nteam-b"}]).to_string()}]});
     render_overlay(cluster, &kustomization.to_string()).await
 }
 
