@@ -22,6 +22,7 @@ use crate::cluster::board::Board;
 use crate::cluster::facts::ClusterState;
 use crate::engine::author::{Installation, are_siblings};
 use crate::engine::defaults::DefaultClass;
+use crate::engine::source::ConfigMapName;
 use crate::engine::tenancy::Tenant;
 use crate::metrics::Metrics;
 
@@ -37,8 +38,8 @@ pub struct Admission {
     pub cluster: watch::Receiver<Option<ClusterState>>,
     /// The names under which we write.
     pub installation: Installation,
-    /// The platform's own ConfigMaps, by namespace and name.
-    pub platform_config_maps: Arc<[(String, String)]>,
+    /// The platform's own ConfigMaps.
+    pub platform_config_maps: Arc<[ConfigMapName]>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -59,7 +60,7 @@ impl Admission {
 
     /// Who reads a ConfigMap of this namespace and name.
     fn reader(&self, namespace: &str, name: &str) -> Reader {
-        if self.platform_config_maps.iter().any(|(of, known)| *of == *namespace && *known == *name) {
+        if self.platform_config_maps.iter().any(|known| *known.namespace == *namespace && *known.name == *name) {
             return Reader::Platform;
         }
         let state = self.board.lock();

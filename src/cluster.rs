@@ -26,5 +26,6 @@ mod requests;
 mod rewrite;
 pub mod tell_loads;
 pub mod watch;
+pub mod watch_config_maps;
 pub mod watch_gateways;
 pub(crate) mod withheld;

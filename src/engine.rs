@@ -1,6 +1,7 @@
 //! The engine: pure functions from files and live classes to plans. It does no IO; a test holds that.
 
 pub mod annotations;
+pub mod assembly;
 pub mod author;
 pub mod defaults;
 pub mod diagnostic;
@@ -18,6 +19,7 @@ pub mod plan;
 pub mod policy;
 pub mod protection;
 pub mod schema;
+pub mod source;
 pub mod tenancy;
 pub mod unit;
 pub mod validate;

@@ -22,7 +22,9 @@ use self::admission::Admission;
 pub use self::admission::{ReviewResult, Reviewed};
 use self::ecosystem::Ecosystem;
 pub use self::ecosystem::ReconcileResult;
+use crate::engine::author::Author;
 use crate::engine::outcome::Outcome;
+use crate::engine::source::LoadState;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByOutcome {
@@ -32,6 +34,11 @@ struct ByOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByResult {
     result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByState {
+    state: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -56,6 +63,7 @@ pub struct Metrics {
     last_reload_successful: Gauge,
     last_success: Gauge<f64, AtomicU64>,
     reloads: Family<ByResult, Counter>,
+    tenant_sources: Family<ByState, Gauge>,
     classes: Family<ByOutcome, Gauge>,
     applies: Family<ByOutcome, Counter>,
     apply_duration: Histogram,
@@ -78,6 +86,7 @@ impl Default for Metrics {
             last_reload_successful: Gauge::default(),
             last_success: Gauge::default(),
             reloads: Family::default(),
+            tenant_sources: Family::default(),
             classes: Family::default(),
             applies: Family::default(),
             // From one request on an idle server to the deadline of a call.
@@ -93,15 +102,20 @@ impl Default for Metrics {
         };
         registry.register(
             "config_last_reload_successful",
-            "Whether the last load of the defaults files was accepted",
+            "Whether the last load of each of the platform's sources was accepted",
             metrics.last_reload_successful.clone(),
         );
         registry.register(
             "config_last_reload_success_timestamp_seconds",
-            "Time of the last accepted load of the defaults files",
+            "Time of the last accepted load of one of the platform's sources",
             metrics.last_success.clone(),
         );
-        registry.register("config_reloads", "Loads of the defaults files, by result", metrics.reloads.clone());
+        registry.register("config_reloads", "Loads of sources, by result", metrics.reloads.clone());
+        registry.register(
+            "tenant_sources",
+            "ConfigMaps of tenants, by how their last load ended",
+            metrics.tenant_sources.clone(),
+        );
         registry.register("classes", "Classes by the outcome of their last pass", metrics.classes.clone());
         registry.register("apply", "Passes that sent a write, by outcome", metrics.applies.clone());
         registry.register(
@@ -137,16 +151,35 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts a load of the files.
-    pub fn count_reload(&self, result: ReloadResult) {
-        let (label, successful) = match result {
-            ReloadResult::Accepted => ("accepted", 1),
-            ReloadResult::Rejected => ("rejected", 0),
+    /// Counts a load of one of this author's sources.
+    pub fn count_reload(&self, result: ReloadResult, author: &Author) {
+        let result_label = match result {
+            ReloadResult::Accepted => "accepted",
+            ReloadResult::Rejected => "rejected",
         };
-        self.reloads.get_or_create(&ByResult { result: label }).inc();
-        self.last_reload_successful.set(successful);
-        if result == ReloadResult::Accepted {
+        self.reloads.get_or_create(&ByResult { result: result_label }).inc();
+        if result == ReloadResult::Accepted && *author == Author::Platform {
             self.last_success.set(Timestamp::now().as_duration().as_secs_f64());
+        }
+    }
+
+    /// Notes whether the last load of each of the platform's sources was accepted.
+    pub fn set_platform_accepted(&self, accepted: bool) {
+        self.last_reload_successful.set(i64::from(accepted));
+    }
+
+    /// Notes how the last loads of the tenants' sources ended.
+    pub fn set_tenant_sources(&self, states: impl Iterator<Item = LoadState>) {
+        let (mut pending, mut accepted, mut rejected) = (0, 0, 0);
+        for state in states {
+            match state {
+                LoadState::Pending => pending += 1,
+                LoadState::Accepted => accepted += 1,
+                LoadState::Rejected => rejected += 1,
+            }
+        }
+        for (state, count) in [("pending", pending), ("accepted", accepted), ("rejected", rejected)] {
+            self.tenant_sources.get_or_create(&ByState { state }).set(count);
         }
     }
 

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::board::Board;
 use crate::cluster::leader::Role;
-use crate::files::follow::Configuration;
+use crate::files::configuration::Configuration;
 use crate::metrics::Metrics;
 
 /// What the pages are made of.

@@ -8,8 +8,9 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::classes::{CacheState, ClassCache};
 use super::execute::{Pass, Task};
+use crate::engine::author::Installation;
 use crate::engine::defaults::Defaults;
-use crate::engine::live::{FieldManager, Live};
+use crate::engine::live::Live;
 use crate::engine::outcome::{ClassReport, LastChange, Outcome, Reason, Report};
 use crate::engine::unit::Unit;
 use crate::metrics::Metrics;
@@ -17,7 +18,7 @@ use crate::metrics::Metrics;
 /// What is known of each class, and what came of it.
 #[derive(Debug)]
 pub struct Board {
-    manager: FieldManager,
+    installation: Installation,
     metrics: Arc<Metrics>,
     state: Mutex<State>,
 }
@@ -74,8 +75,8 @@ impl State {
 impl Board {
     /// An empty board.
     #[must_use]
-    pub fn new(manager: FieldManager, metrics: Arc<Metrics>) -> Self {
-        Self { manager, metrics, state: Mutex::default() }
+    pub fn new(installation: Installation, metrics: Arc<Metrics>) -> Self {
+        Self { installation, metrics, state: Mutex::default() }
     }
 
     /// The content, locked. Hold it shortly, and never across an await.
@@ -122,7 +123,7 @@ impl Board {
             is_new,
             yielded: pass.yielded.iter().filter(|&unit| !is_known(unit)).cloned().collect(),
         };
-        let has_left = matches!(task, Task::Leave(_)) && pass.at_rest == Outcome::Unchanged;
+        let has_left = matches!(task, Task::Leave(..)) && pass.at_rest == Outcome::Unchanged;
         let before = if has_left {
             state.verdicts.remove(task.name())
         } else {
@@ -161,7 +162,7 @@ impl Board {
         let Verdict { task, outcome, reason, message, last_change, yielded: _ } = verdict;
         let source = match &task {
             Task::Keep(default) => Some(default.origin.to_string()),
-            Task::Leave(_) | Task::Release(_) | Task::Grip(..) => None,
+            Task::Leave(..) | Task::Release(..) | Task::Grip(..) => None,
         };
         ClassReport {
             name: task.name().clone(),
@@ -174,7 +175,7 @@ impl Board {
                 // Nothing happens to any of them.
                 Vec::new()
             } else {
-                task.plan(live, &self.manager).unit_reports(live)
+                task.plan(live, &self.installation.manager(task.author())).unit_reports(live)
             },
             last_change,
         }

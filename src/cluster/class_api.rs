@@ -66,6 +66,12 @@ impl Classes {
         Self { gate, ..self }
     }
 
+    /// The same, written under another field manager.
+    #[must_use]
+    pub fn under(&self, manager: FieldManager) -> Self {
+        Self { manager, ..self.clone() }
+    }
+
     /// The field manager.
     #[must_use]
     pub fn manager(&self) -> &FieldManager {

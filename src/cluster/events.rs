@@ -122,6 +122,15 @@ pub enum Regarding {
     },
     /// The Pod that this is.
     Pod(Pod),
+    /// A ConfigMap.
+    ConfigMap {
+        /// Its namespace.
+        namespace: Arc<str>,
+        /// Its name.
+        name: Arc<str>,
+        /// Its uid, by which `kubectl describe` finds its Events.
+        uid: Arc<str>,
+    },
 }
 
 /// An Event to be sent.
@@ -263,6 +272,7 @@ fn namespace(regarding: &Regarding) -> &str {
     match regarding {
         Regarding::Class { .. } => "default",
         Regarding::Pod(pod) => &pod.namespace,
+        Regarding::ConfigMap { namespace, .. } => namespace,
     }
 }
 
@@ -271,6 +281,7 @@ fn name(regarding: &Regarding) -> String {
     let object = match regarding {
         Regarding::Class { name, .. } => &**name,
         Regarding::Pod(pod) => &pod.name,
+        Regarding::ConfigMap { name, .. } => name,
     };
     // A name has 253 bytes at most, and these are ASCII.
     let object = object.get(..230).unwrap_or(object).trim_end_matches(['.', '-']);
@@ -284,6 +295,9 @@ fn regarding(regarding: &Regarding) -> Value {
         }
         Regarding::Pod(Pod { namespace, name, uid }) => {
             json!({"apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": name, "uid": uid})
+        }
+        Regarding::ConfigMap { namespace, name, uid } => {
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "namespace": namespace, "name": name, "uid": uid})
         }
     }
 }

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use super::class_api::{Classes, DryRun};
 use super::error::ApiError;
 use super::rewrite::{finalizer, rewrite};
+use crate::engine::author::Author;
 use crate::engine::defaults::DefaultClass;
 use crate::engine::live::{FieldManager, Live};
 use crate::engine::managed_fields::ManagedFields;
 use crate::engine::outcome::{ClassReport, Outcome, Reason};
 use crate::engine::plan::{Force, Plan, Step};
 use crate::engine::protection::{Grip, is_held_by};
+use crate::engine::source::Leaving;
 use crate::engine::unit::Unit;
 
 /// Steps that a pass may take before it gives way to others. A plan needs two or three.
@@ -23,10 +25,10 @@ const MOST_STEPS: usize = 8;
 pub enum Task {
     /// Keep a class as its default says.
     Keep(Arc<DefaultClass>),
-    /// Leave a class that no default names any more.
-    Leave(Arc<str>),
-    /// Give up what is ours of a class, whatever its policy was.
-    Release(Arc<str>),
+    /// Leave a class that no default names any more, and that was applied for this author.
+    Leave(Arc<str>, Author, Leaving),
+    /// Give up what was applied of a class for this author, whatever its policy was.
+    Release(Arc<str>, Author),
     /// Put our finalizer on the class of this name and uid, or take it off.
     Grip(Arc<str>, Box<str>, Grip),
 }
@@ -37,7 +39,18 @@ impl Task {
     pub fn name(&self) -> &Arc<str> {
         match self {
             Self::Keep(default) => &default.name,
-            Self::Leave(name) | Self::Release(name) | Self::Grip(name, ..) => name,
+            Self::Leave(name, ..) | Self::Release(name, _) | Self::Grip(name, ..) => name,
+        }
+    }
+
+    /// Under whose field manager it is done.
+    #[must_use]
+    pub fn author(&self) -> &Author {
+        match self {
+            Self::Keep(default) => &default.author,
+            Self::Leave(_, author, _) | Self::Release(_, author) => author,
+            // Whoever the class belongs to: a finalizer is no unit.
+            Self::Grip(..) => &Author::Platform,
         }
     }
 
@@ -46,11 +59,11 @@ impl Task {
     pub fn plan<'a>(&'a self, live: Option<&'a Live>, manager: &'a FieldManager) -> Plan<'a> {
         match (self, live) {
             (Self::Keep(default), live) => Plan::new(default, live, manager),
-            (Self::Leave(_), Some(live)) => Plan::leave(live, manager),
-            (Self::Release(_), Some(live)) => Plan::release(live, manager),
+            (Self::Leave(.., leaving), Some(live)) => Plan::leave(live, manager, *leaving),
+            (Self::Release(..), Some(live)) => Plan::release(live, manager),
             (Self::Grip(_, uid, grip), Some(live)) if live.uid == *uid => Plan::grip(live, *grip),
             // Also of a grip: the class that it was about isn't the one that is there.
-            (Self::Grip(..), Some(_)) | (Self::Leave(_) | Self::Release(_) | Self::Grip(..), None) => Plan::gone(),
+            (Self::Grip(..), Some(_)) | (Self::Leave(..) | Self::Release(..) | Self::Grip(..), None) => Plan::gone(),
         }
     }
 }
@@ -301,7 +314,7 @@ impl Pass {
         let found = self.found.as_deref();
         let source = match task {
             Task::Keep(default) => Some(default.origin.to_string()),
-            Task::Leave(_) | Task::Release(_) | Task::Grip(..) => None,
+            Task::Leave(..) | Task::Release(..) | Task::Grip(..) => None,
         };
         ClassReport {
             name: task.name().clone(),

@@ -53,6 +53,12 @@ impl Permission {
         Self { group: group.to_owned(), resource: resource.to_owned(), namespace: None }
     }
 
+    /// Of a kind, in one namespace.
+    #[must_use]
+    pub fn in_namespace(group: &str, resource: &str, namespace: &str) -> Self {
+        Self { namespace: Some(namespace.to_owned()), ..Self::of_kind(group, resource) }
+    }
+
     /// The rule that allows these verbs, and where it has to stand.
     #[must_use]
     pub fn to<'a>(&'a self, verbs: &'a [Verb]) -> Rule<'a> {

@@ -38,11 +38,13 @@ use super::queue::Queue;
 use super::removal::RemovalGate;
 use super::watch::Seen;
 use super::watch_gateways::Need;
+use crate::engine::author::{Author, Installation};
 use crate::engine::defaults::DefaultClass;
-use crate::engine::live::{FieldManager, Live};
-use crate::engine::protection::{KindPhase, is_held_by};
+use crate::engine::live::Live;
+use crate::engine::protection::{KindPhase, Word, is_held_by};
+use crate::engine::source::Leaving;
 use crate::engine::when::Round;
-use crate::files::follow::Configuration;
+use crate::files::configuration::Configuration;
 use crate::metrics::Metrics;
 
 /// Passes under way at once: enough to keep an API server busy that answers an apply in 2 to 40 ms, and far below
@@ -55,8 +57,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Controller {
     /// The cluster.
     pub client: Client,
-    /// The name we write under.
-    pub manager: FieldManager,
+    /// The names we write under.
+    pub installation: Installation,
     /// What is in force.
     pub configuration: watch::Receiver<Configuration>,
     /// What the cluster is.
@@ -90,7 +92,7 @@ type PassUnderWay = BoxFuture<'static, (Task, Pass, Duration)>;
 /// What the loop keeps between two events.
 struct Loop {
     client: Client,
-    manager: FieldManager,
+    installation: Installation,
     board: Arc<Board>,
     events: Events,
     metrics: Arc<Metrics>,
@@ -115,7 +117,7 @@ impl Controller {
     pub async fn run(self) {
         let Self {
             client,
-            manager,
+            installation,
             mut configuration,
             mut cluster,
             mut seen,
@@ -135,7 +137,7 @@ impl Controller {
         metrics.ecosystem().set_most_active(CONCURRENCY);
         let mut this = Loop {
             client,
-            manager,
+            installation,
             board,
             events,
             metrics,
@@ -216,7 +218,13 @@ impl Loop {
     fn load(&mut self, configuration: &Configuration) {
         self.removal.load(configuration);
         let Some(new) = configuration.defaults.clone() else { return };
-        let old = self.board.lock().defaults.replace(new.clone()).unwrap_or_default();
+        let old = self.board.lock().defaults.replace(new.clone());
+        // News of a source that changed nothing, but may have been waited for.
+        if old.as_ref().is_some_and(|old| Arc::ptr_eq(old, &new)) {
+            self.look_for_leavers();
+            return;
+        }
+        let old = old.unwrap_or_default();
         let now = Instant::now();
         for default in new.iter() {
             let same = old.get(&default.name).is_some_and(|old| Arc::ptr_eq(old, default) || old == default);
@@ -345,32 +353,52 @@ impl Loop {
         }
     }
 
-    fn is_ours(&self, live: &Live) -> bool {
-        live.applied_by(&self.manager).is_some_and(|ours| !ours.is_empty())
-    }
-
     /// Whether we own anything of a class, be it only its finalizer.
     fn concerns_us(&self, live: &Live) -> bool {
-        self.is_ours(live) || is_held_by(live, &self.manager)
+        self.installation.applies_to(live) || is_held_by(live, self.installation.platform())
     }
 
-    /// Asks for a pass over each class that is ours and that no default names.
+    /// Asks for a pass over each class that is ours and that no default names; and over each that a tenant's default
+    /// names and that was applied for somebody else, since it may be free by now.
     fn look_for_leavers(&mut self) {
-        if !self.removal.is_open(Instant::now()) {
+        let now = Instant::now();
+        if !self.removal.is_open(now) {
             return;
         }
-        let leavers: Vec<_> = {
+        let names: Vec<_> = {
             let state = self.board.lock();
             let Some(defaults) = &state.defaults else { return };
-            let leaves = |live: &&Arc<Live>| defaults.get(&live.name).is_none() && self.concerns_us(live);
-            state.cache.iter().filter(leaves).map(|live| live.name.clone()).collect()
+            let may_go = |live: &Live| self.word_on(live, now) == Word::Gone || self.leaver(live, now).is_some();
+            let is_due = |live: &&Arc<Live>| match defaults.get(&live.name).map(|default| &default.author) {
+                None => self.concerns_us(live) && may_go(live),
+                Some(Author::Platform) => false,
+                Some(author) => self.installation.authors_of(live).any(|holder| holder != *author),
+            };
+            state.cache.iter().filter(is_due).map(|live| live.name.clone()).collect()
         };
-        self.push_all(&leavers);
+        self.push_all(&names);
+    }
+
+    /// What the files mean that don't describe a class.
+    fn word_on(&self, live: &Live, now: Instant) -> Word<'static> {
+        let mut authors = self.installation.authors_of(live).peekable();
+        let may_leave = |author: &Author| self.removal.leaving(author, now).is_some();
+        let is_gone = match authors.peek() {
+            Some(_) => authors.all(|author| may_leave(&author)),
+            None => may_leave(&Author::Platform),
+        };
+        if is_gone { Word::Gone } else { Word::NotYetKnown }
+    }
+
+    /// For whom a class was applied that may be left now.
+    fn leaver(&self, live: &Live, now: Instant) -> Option<(Author, Leaving)> {
+        let leaving = |author: Author| self.removal.leaving(&author, now).map(|leaving| (author, leaving));
+        self.installation.authors_of(live).find_map(leaving)
     }
 
     /// Asks for a pass over each class that our finalizer is on, whatever is known of the defaults.
     fn look_for_held(&mut self) {
-        let is_held = |live: &&Arc<Live>| is_held_by(live, &self.manager);
+        let is_held = |live: &&Arc<Live>| is_held_by(live, self.installation.platform());
         let held: Vec<_> = self.board.lock().cache.iter().filter(is_held).map(|live| live.name.clone()).collect();
         if !held.is_empty() {
             self.need_gateways();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cluster::execute::{Pass, Retry, Task};
+use crate::engine::author::{Author, are_siblings};
 use crate::engine::defaults::DefaultClass;
 use crate::engine::live::{FieldManager, Live, Manager};
 use crate::engine::outcome::{Outcome, Reason};
@@ -30,6 +31,11 @@ pub(crate) fn in_use(gateway: &str, live: Option<Arc<Live>>) -> Pass {
 /// Somebody deleted it, and its default respects that.
 pub(crate) fn stays_deleted() -> Pass {
     skipped("somebody deleted it, and it stays deleted until its default changes", None)
+}
+
+/// It was applied for another author, whose files may describe it still.
+pub(crate) fn held_by(holder: &Author, live: Option<Arc<Live>>) -> Pass {
+    skipped(&format!("{holder} has applied it, and whether it gave it up isn't known yet"), live)
 }
 
 /// Whether somebody deleted it isn't known yet.
@@ -85,7 +91,7 @@ pub(crate) fn fighting(
     manager: &FieldManager,
     pause: Duration,
 ) -> Pass {
-    let is_rival = |other: &&Manager| *other.name != *manager.as_str() && other.subresource.is_none();
+    let is_rival = |other: &&Manager| !are_siblings(&other.name, manager.as_str()) && other.subresource.is_none();
     let other = live.as_deref().and_then(|live| {
         let contested = |(unit, wanted)| live.units.get(unit) != Some(wanted);
         let contested: Vec<_> = default.units.iter().filter(|&unit| contested(unit)).map(|(unit, _)| unit).collect();

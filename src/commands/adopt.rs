@@ -44,7 +44,7 @@ impl Args {
         };
         let tasks = classes.iter().map(adopting).collect::<anyhow::Result<Vec<_>>>()?;
         let done = runtime()?.block_on(async {
-            let session = Session::open(global, &report.field_manager, DryRun::No).await?;
+            let session = Session::open(global, &report.installation, DryRun::No).await?;
             for name in &classes {
                 session.class(name)?;
             }

@@ -10,8 +10,9 @@ use super::session::{Session, valid_defaults};
 use super::{Global, Verdict, runtime};
 use crate::cluster::class_api::DryRun;
 use crate::cluster::execute::Task;
-use crate::engine::live::FieldManager;
+use crate::engine::author::{Author, Installation};
 use crate::engine::outcome::{ClassReport, Outcome, Report};
+use crate::engine::source::Leaving;
 
 /// Apply defaults files once, for pipelines and Jobs
 #[derive(Debug, clap::Args)]
@@ -48,8 +49,8 @@ pub(super) struct ReportArgs {
     #[arg(short, long, default_value = "text")]
     pub(super) output: Format,
     /// The field manager to write under
-    #[arg(long, value_name = "NAME", default_value = "classkeeper", value_parser = FieldManager::new)]
-    pub(super) field_manager: FieldManager,
+    #[arg(long = "field-manager", value_name = "NAME", default_value = "classkeeper", value_parser = Installation::new)]
+    pub(super) installation: Installation,
 }
 
 impl Args {
@@ -85,11 +86,12 @@ impl PassArgs {
             self.path.display()
         );
         runtime()?.block_on(async {
-            let session = Session::open(global, &self.report.field_manager, dry_run).await?;
+            let session = Session::open(global, &self.report.installation, dry_run).await?;
             let mut tasks: Vec<_> = defaults.iter().cloned().map(Task::Keep).collect();
             if self.prune {
-                let leavers = session.ours().filter(|live| defaults.get(&live.name).is_none());
-                tasks.extend(leavers.map(|live| Task::Leave(live.name.clone())));
+                // What tenants wrote isn't in PATH, and isn't meant by it.
+                let leavers = session.platform_s().filter(|live| defaults.get(&live.name).is_none());
+                tasks.extend(leavers.map(|live| Task::Leave(live.name.clone(), Author::Platform, Leaving::AsMarked)));
             }
             Ok(session.pass(tasks).await)
         })

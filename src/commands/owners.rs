@@ -35,14 +35,15 @@ impl Args {
             None if usual.exists() => valid_defaults(&usual)?,
             None => Arc::default(),
         };
-        let session = runtime()?.block_on(Session::open(global, &report.field_manager, DryRun::Yes))?;
+        let session = runtime()?.block_on(Session::open(global, &report.installation, DryRun::Yes))?;
         let classes: Vec<_> = if classes.is_empty() {
             let named = session.live.values().filter(|live| defaults.get(&live.name).is_some());
             named.chain(session.ours()).cloned().collect()
         } else {
             classes.iter().map(|name| session.class(name).cloned()).collect::<anyhow::Result<_>>()?
         };
-        let mut owned: Vec<_> = classes.iter().map(|live| class(live, &defaults, &report.field_manager)).collect();
+        let mut owned: Vec<_> =
+            classes.iter().map(|live| class(live, &defaults, report.installation.platform())).collect();
         owned.sort_by(|a, b| a.name.cmp(&b.name));
         owned.dedup_by(|a, b| a.name == b.name);
         let owned: Report = owned.into_iter().collect();

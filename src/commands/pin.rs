@@ -10,7 +10,7 @@ use super::{Global, Verdict, runtime};
 use crate::cluster::class_api::{Classes, DryRun};
 use crate::cluster::error::ApiError;
 use crate::engine::annotations::{IGNORE, Ignore};
-use crate::engine::live::FieldManager;
+use crate::engine::author::Installation;
 use crate::engine::unit::Unit;
 
 /// How often to read the class again when somebody wrote in between.
@@ -61,7 +61,7 @@ impl Which {
     fn change(self, global: &Global, how: impl Fn(&mut BTreeSet<Unit>, Vec<Unit>)) -> anyhow::Result<Verdict> {
         let Self { class, units } = self;
         let pinned = runtime()?.block_on(async {
-            let manager = FieldManager::new(MANAGER)?;
+            let manager = Installation::new(MANAGER)?;
             let session = Session::open(global, &manager, DryRun::No).await?;
             session.class(&class)?;
             set(&session.classes, &class, |pinned| how(pinned, units.clone())).await

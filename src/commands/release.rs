@@ -8,7 +8,6 @@ use super::session::Session;
 use super::{Global, Verdict, output, runtime};
 use crate::cluster::class_api::DryRun;
 use crate::cluster::connect::own_namespace;
-use crate::cluster::execute::Task;
 use crate::cluster::leader::holder_of;
 use crate::engine::outcome::Report;
 
@@ -37,12 +36,12 @@ impl Args {
         let done = runtime()?.block_on(async {
             let session = if all {
                 // An uninstall that is tried again, or after the CRDs went, comes to its end too.
-                match Session::find(global, &report.field_manager, DryRun::No).await? {
+                match Session::find(global, &report.installation, DryRun::No).await? {
                     Some(session) => session,
                     None => return Ok(Report::default()),
                 }
             } else {
-                Session::open(global, &report.field_manager, DryRun::No).await?
+                Session::open(global, &report.installation, DryRun::No).await?
             };
             let namespace = namespace.unwrap_or_else(own_namespace);
             if let Some(holder) = holder_of(&session.client, &namespace).await? {
@@ -52,15 +51,15 @@ impl Args {
                 );
             }
             let tasks = if all {
-                session.ours().map(|live| Task::Release(live.name.clone())).collect()
+                session.ours().flat_map(|live| session.release(live)).collect()
             } else {
-                let release = |name: &String| Ok(Task::Release(session.class(name)?.name.clone()));
-                classes.iter().map(release).collect::<anyhow::Result<Vec<_>>>()?
+                let classes = classes.iter().map(|name| session.class(name)).collect::<anyhow::Result<Vec<_>>>()?;
+                classes.into_iter().flat_map(|live| session.release(live)).collect::<Vec<_>>()
             };
             anyhow::Ok(session.pass(tasks).await)
         })?;
         if all && done.classes.is_empty() {
-            output::say(&format!("{} owns nothing on this cluster", report.field_manager));
+            output::say(&format!("{} owns nothing on this cluster", report.installation.platform()));
         }
         report.conclude(&done, Tense::Was, global)
     }

@@ -1,5 +1,6 @@
 //! `run`: the controller.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tracing::info;
 use super::{Global, Verdict, runtime, webhook};
 use crate::admission::Admission;
 use crate::cluster::board::Board;
+use crate::cluster::classes::CacheState;
 use crate::cluster::connect::{Pod, connect, in_pod, own_identity, own_namespace};
 use crate::cluster::events::{self, Events};
 use crate::cluster::facts::{ClusterState, FollowFacts};
@@ -27,10 +29,15 @@ use crate::cluster::reconcile::Controller;
 use crate::cluster::removal::{EmptySource, RemovalGate};
 use crate::cluster::tell_loads::tell_loads;
 use crate::cluster::watch::{Seen, WatchClasses};
+use crate::cluster::watch_config_maps::WatchConfigMaps;
 use crate::cluster::watch_gateways::{Need, WatchGateways};
+use crate::engine::assembly::Holders;
 use crate::engine::author::Installation;
-use crate::engine::live::FieldManager;
-use crate::files::follow::{Configuration, Follow};
+use crate::engine::source::{ConfigMapName, SourceId};
+use crate::files::assemble::{AskHolders, Assemble};
+use crate::files::configuration::Configuration;
+use crate::files::follow::Follow;
+use crate::files::sources::{Change, Sources};
 use crate::metrics::Metrics;
 use crate::serve::{self, Pages};
 
@@ -42,10 +49,14 @@ const LAST_EVENTS: Duration = Duration::from_secs(2);
 
 /// Keep the classes of a cluster as the defaults files say
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("platform").required(true).multiple(true).args(["defaults", "configmap"])))]
 pub(super) struct Args {
     /// The directory of the defaults files
     #[arg(long, value_name = "DIR")]
-    defaults: PathBuf,
+    defaults: Option<PathBuf>,
+    /// A `ConfigMap` of defaults files, read from the API server: a change is live at once; may be given several times
+    #[arg(long, value_name = "NS/NAME")]
+    configmap: Vec<ConfigMapName>,
     /// Where health and metrics are served; empty: nowhere
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = address)]
     listen: Address,
@@ -58,7 +69,7 @@ pub(super) struct Args {
     /// How long after the start nothing counts as removed from the files, since a mount may lag
     #[arg(long, value_name = "TIME", default_value = "3m", value_parser = duration)]
     removal_delay: Duration,
-    /// Take an empty directory for one from which every class was removed
+    /// Take an empty directory or `ConfigMap` for one from which every class was removed
     #[arg(long)]
     allow_empty: bool,
     /// Write only while this replica holds the Lease; without it, yes in a Pod and no elsewhere
@@ -68,8 +79,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "NS")]
     namespace: Option<String>,
     /// The field manager to write under; two installations in one cluster need two
-    #[arg(long, value_name = "NAME", default_value = "classkeeper", value_parser = FieldManager::new)]
-    field_manager: FieldManager,
+    #[arg(long = "field-manager", value_name = "NAME", default_value = "classkeeper", value_parser = Installation::new)]
+    installation: Installation,
     #[command(flatten)]
     webhook: webhook::Webhook,
 }
@@ -109,6 +120,7 @@ impl Args {
     async fn keep(self, global: &Global) -> anyhow::Result<Verdict> {
         let Self {
             defaults,
+            configmap,
             listen,
             admin_listen,
             debounce,
@@ -116,18 +128,18 @@ impl Args {
             allow_empty,
             leader_elect,
             namespace,
-            field_manager,
+            installation,
             webhook,
         } = self;
-        if !defaults.exists() {
-            bail!("there is no directory {}", defaults.display());
+        if let Some(missing) = defaults.as_ref().filter(|path| !path.exists()) {
+            bail!("there is no directory {}", missing.display());
         }
         let metrics = Arc::new(Metrics::default());
         let client = connect(global.kubeconfig.as_deref(), global.context.as_deref(), &metrics).await?;
         let shutdown = CancellationToken::new();
         let reload_now = Arc::new(Notify::new());
         end_on_signals(&shutdown, &reload_now)?;
-        let board = Arc::new(Board::new(field_manager.clone(), metrics.clone()));
+        let board = Arc::new(Board::new(installation.clone(), metrics.clone()));
         let (configuration, loaded) = watch::channel(Configuration::default());
         let (namespace, identity) = (namespace.unwrap_or_else(own_namespace), own_identity());
         let mut tasks = Tasks { tasks: JoinSet::new(), shutdown: shutdown.clone() };
@@ -141,12 +153,13 @@ impl Args {
         tasks.serve(listen, serve::public(pages.clone()), "health and metrics").await?;
         tasks.serve(admin_listen, serve::admin(pages), "status").await?;
         let Watched { cluster, seen, gateways, need } = tasks.watch(&client);
-        let events = tasks.tell(&client, identity, &loaded, &metrics, &written);
+        let (changes, told) = mpsc::channel(EVENTS);
+        let events = tasks.tell(&client, identity, (told, role.clone()), &metrics, &written);
         let admission = Admission {
             board: board.clone(),
             cluster: cluster.clone(),
-            installation: Installation::new(field_manager.as_str())?,
-            platform_config_maps: Arc::default(),
+            installation: installation.clone(),
+            platform_config_maps: configmap.iter().cloned().collect(),
             metrics: metrics.clone(),
         };
         let shared = webhook::Shared {
@@ -159,9 +172,9 @@ impl Args {
         webhook.serve(admission, shared, &mut tasks).await?;
         let empty = if allow_empty { EmptySource::RemovesAll } else { EmptySource::RemovesNothing };
         let controller = Controller {
-            kept_names: KeptNamesStore::new(client.clone(), namespace, field_manager.clone(), gate.clone()),
-            client,
-            manager: field_manager,
+            kept_names: KeptNamesStore::new(client.clone(), namespace, installation.platform().clone(), gate.clone()),
+            client: client.clone(),
+            installation: installation.clone(),
             configuration: loaded,
             cluster,
             seen,
@@ -170,20 +183,45 @@ impl Args {
             role,
             gate,
             removal: RemovalGate::new(Instant::now(), removal_delay, empty),
-            board,
+            board: board.clone(),
             events,
             metrics: metrics.clone(),
-            shutdown: shutdown.clone(),
+            shutdown,
         };
         tasks.spawn(async move {
             controller.run().await;
             written.cancel();
         });
-        let follow =
-            Follow { path: defaults, debounce, configuration, metrics, now: reload_now, shutdown: shutdown.clone() };
-        tasks.tasks.spawn(async move { follow.run().await.context("the defaults can't be followed") });
+        let platform = defaults.iter().map(|_| SourceId::Directory);
+        let sources = Sources::new(platform.chain(configmap.iter().cloned().map(SourceId::ConfigMap)));
+        let (news, known) = mpsc::channel(EVENTS);
+        let (namespaces, tenants) = watch::channel(BTreeSet::new());
+        let holders = holders(board, installation);
+        let assemble = Assemble { sources, news: known, holders, configuration, changes, namespaces, metrics };
+        tasks.spawn_until_shutdown(assemble.run());
+        let maps = WatchConfigMaps { client, platform: configmap, namespaces: tenants, news: news.clone() };
+        tasks.spawn_until_shutdown(maps.run());
+        if let Some(path) = defaults {
+            let follow = Follow { path, debounce, news, now: reload_now, shutdown: tasks.shutdown.clone() };
+            tasks.tasks.spawn(async move { follow.run().await.context("the defaults can't be followed") });
+        }
         tasks.until_all_ended().await.map(|()| Verdict::Good)
     }
+}
+
+/// Who has applied a class, by what the watch sees.
+fn holders(board: Arc<Board>, installation: Installation) -> AskHolders {
+    Arc::new(move |class| {
+        let state = board.lock();
+        match state.cache.state() {
+            CacheState::Unknown | CacheState::Listing(_) => Holders::Unknown,
+            CacheState::KindMissing => Holders::Known(Vec::new()),
+            CacheState::Synced(_) => {
+                let live = state.cache.get(class);
+                Holders::Known(live.into_iter().flat_map(|live| installation.authors_of(live)).collect())
+            }
+        }
+    })
 }
 
 /// Everything that runs side by side, and ends together.
@@ -265,14 +303,12 @@ impl Tasks {
         &mut self,
         client: &Client,
         identity: String,
-        loaded: &watch::Receiver<Configuration>,
+        (changes, role): (mpsc::Receiver<Change>, watch::Receiver<Role>),
         metrics: &Arc<Metrics>,
         written: &CancellationToken,
     ) -> Events {
         let (events, publish) = events::channel(client.clone(), identity, metrics);
-        if let Some(pod) = Pod::own() {
-            self.spawn_until_shutdown(tell_loads(pod, loaded.clone(), events.clone()));
-        }
+        self.spawn_until_shutdown(tell_loads(Pod::own(), changes, role, events.clone()));
         let written = written.clone();
         self.spawn(async move {
             let mut publishing = std::pin::pin!(publish.run());

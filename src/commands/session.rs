@@ -15,9 +15,10 @@ use crate::cluster::execute::{Task, pass};
 use crate::cluster::facts::ClusterState;
 use crate::cluster::reconcile::CONCURRENCY;
 use crate::cluster::withheld;
+use crate::engine::author::{Author, Installation};
 use crate::engine::defaults::Defaults;
 use crate::engine::diagnostic::render::{Color, report};
-use crate::engine::live::{FieldManager, Live};
+use crate::engine::live::Live;
 use crate::engine::outcome::Report;
 use crate::engine::protection::is_held_by;
 use crate::engine::when::Round;
@@ -27,6 +28,7 @@ use crate::metrics::Metrics;
 pub(super) struct Session {
     pub(super) client: Client,
     pub(super) classes: Classes,
+    installation: Installation,
     pub(super) live: BTreeMap<Arc<str>, Arc<Live>>,
     /// Conditions of defaults, about the cluster as it was.
     round: Round,
@@ -34,21 +36,26 @@ pub(super) struct Session {
 
 impl Session {
     /// Connects and reads all classes.
-    pub(super) async fn open(global: &Global, manager: &FieldManager, dry_run: DryRun) -> anyhow::Result<Self> {
-        let session = Self::find(global, manager, dry_run).await?;
+    pub(super) async fn open(global: &Global, installation: &Installation, dry_run: DryRun) -> anyhow::Result<Self> {
+        let session = Self::find(global, installation, dry_run).await?;
         session.context("the cluster has no GatewayClass kind; install the Gateway API's CRDs")
     }
 
     /// Connects and reads all classes; none if the cluster has no such kind.
-    pub(super) async fn find(global: &Global, manager: &FieldManager, dry_run: DryRun) -> anyhow::Result<Option<Self>> {
+    pub(super) async fn find(
+        global: &Global,
+        installation: &Installation,
+        dry_run: DryRun,
+    ) -> anyhow::Result<Option<Self>> {
         let metrics = Arc::new(Metrics::default());
         let client = connect(global.kubeconfig.as_deref(), global.context.as_deref(), &metrics).await?;
         let state = ClusterState::read(&client).await.context("can't reach the cluster")?;
         let Some(version) = state.classes() else { return Ok(None) };
-        let classes = Classes::new(client.clone(), version, manager.clone(), dry_run);
+        let classes = Classes::new(client.clone(), version, installation.platform().clone(), dry_run);
         let live = classes.list().await.context("can't list GatewayClasses")?;
         let live = live.into_iter().map(|live| (live.name.clone(), Arc::new(live))).collect();
-        Ok(Some(Self { client, classes, live, round: Round::new(&state.facts) }))
+        let installation = installation.clone();
+        Ok(Some(Self { client, classes, installation, live, round: Round::new(&state.facts) }))
     }
 
     /// A class that must be there.
@@ -56,26 +63,41 @@ impl Session {
         self.live.get(name).with_context(|| format!("the cluster has no GatewayClass {name}"))
     }
 
-    /// The classes of which we own anything, be it only the finalizer.
+    /// The classes of which we own anything, be it only the finalizer, whoever's the default was.
     pub(super) fn ours(&self) -> impl Iterator<Item = &Arc<Live>> {
-        let manager = self.classes.manager();
-        let is_ours = |live: &Live| live.applied_by(manager).is_some_and(|ours| !ours.is_empty());
-        self.live.values().filter(move |live| is_ours(live) || is_held_by(live, manager))
+        let is_ours = |live: &Live| self.installation.applies_to(live);
+        self.live.values().filter(move |live| is_ours(live) || is_held_by(live, self.installation.platform()))
+    }
+
+    /// Those of them that no tenant's default was applied to.
+    pub(super) fn platform_s(&self) -> impl Iterator<Item = &Arc<Live>> {
+        let is_tenant_s = |live: &Live| self.installation.authors_of(live).any(|author| author != Author::Platform);
+        self.ours().filter(move |live| !is_tenant_s(live))
+    }
+
+    /// Gives up everything that is ours of a class.
+    pub(super) fn release(&self, live: &Live) -> Vec<Task> {
+        let mut authors: Vec<_> = self.installation.authors_of(live).collect();
+        if authors.is_empty() {
+            authors.push(Author::Platform);
+        }
+        authors.into_iter().map(|author| Task::Release(live.name.clone(), author)).collect()
     }
 
     /// Does these tasks, side by side.
     pub(super) async fn pass(&self, tasks: Vec<Task>) -> Report {
         let passes = tasks.into_iter().map(|task| async move {
+            let classes = self.classes.under(self.installation.manager(task.author()));
             let live = self.live.get(task.name()).cloned();
             let unmet = match &task {
                 Task::Keep(default) => withheld::unmet(default, Some(&self.round), live.as_ref()),
-                Task::Leave(_) | Task::Release(_) | Task::Grip(..) => None,
+                Task::Leave(..) | Task::Release(..) | Task::Grip(..) => None,
             };
             let pass = match unmet {
                 Some(pass) => pass,
-                None => pass(&self.classes, &task, live).await,
+                None => pass(&classes, &task, live).await,
             };
-            pass.report(&task, self.classes.manager())
+            pass.report(&task, classes.manager())
         });
         stream::iter(passes).buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await.into_iter().collect()
     }

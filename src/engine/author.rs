@@ -114,6 +114,13 @@ pub fn are_siblings(one: &str, other: &str) -> bool {
     length == installation(other) && one.as_bytes()[..length] == other.as_bytes()[..length]
 }
 
+/// Whether a field manager or one of its siblings has applied a unit of a class.
+#[must_use]
+pub fn is_kept_by_sibling(live: &Live, manager: &FieldManager) -> bool {
+    let is_unit = |entry: &Manager| entry.fields.units().next().is_some();
+    applied(live).any(|entry| are_siblings(&entry.name, manager.as_str()) && is_unit(entry))
+}
+
 /// The entries of those who own a part of a class by apply.
 fn applied(live: &Live) -> impl Iterator<Item = &Manager> {
     let is_apply = |entry: &&Manager| entry.operation == Operation::Apply && entry.subresource.is_none();

@@ -82,6 +82,26 @@ impl Defaults {
         self.classes.is_empty() && self.tenants.is_empty()
     }
 
+    /// What all of these describe together, which is what the one describes if only one does; `None` if there are none.
+    /// No two of them describe the same.
+    pub(super) fn merged<'d>(all: impl Iterator<Item = &'d Arc<Self>> + Clone) -> Option<Arc<Self>> {
+        let mut filled = all.clone().filter(|defaults| !defaults.is_empty());
+        let (first, second) = (filled.next(), filled.next());
+        let (Some(first), Some(second)) = (first, second) else { return first.or(all.clone().next()).cloned() };
+        let mut merged = Self::clone(first);
+        for defaults in std::iter::once(second).chain(filled) {
+            merged.classes.extend(defaults.classes.iter().map(|(name, class)| (name.clone(), class.clone())));
+            merged.tenants.extend(defaults.tenants.iter().map(|(name, tenant)| (name.clone(), tenant.clone())));
+        }
+        Some(Arc::new(merged))
+    }
+
+    /// Everything that is described.
+    pub fn described(&self) -> impl Iterator<Item = Described> {
+        let classes = self.classes.values().cloned().map(Described::Class);
+        classes.chain(self.tenants.values().cloned().map(Described::Tenant))
+    }
+
     /// All tenants, ordered by name.
     pub fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
         self.tenants.values()

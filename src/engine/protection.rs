@@ -4,6 +4,7 @@
 //! nothing may wedge a class, or the removal of its kind.
 
 use super::annotations::Reconcile;
+use super::author::{are_siblings, is_kept_by_sibling};
 use super::defaults::DefaultClass;
 use super::live::{FieldManager, Live, Manager, Operation, Phase};
 use super::outcome::Outcome;
@@ -74,7 +75,7 @@ pub fn grip(live: &Live, word: Word<'_>, usage: Use, kind: KindPhase, manager: &
     let is_wanted = default.policy.protect && usage == Use::Used && kind == KindPhase::Present;
     // The server refuses a finalizer on what is being deleted.
     let is_possible = is_wanted && live.phase == Phase::Present && Reconcile::of(live) == Reconcile::Enabled;
-    if !is_possible || live.applied_by(manager).is_none_or(|ours| ours.units().next().is_none()) {
+    if !is_possible || !is_kept_by_sibling(live, manager) {
         return None;
     }
     match Plan::new(default, Some(live), manager).outcome {
@@ -93,7 +94,7 @@ pub fn grip(live: &Live, word: Word<'_>, usage: Use, kind: KindPhase, manager: &
     }
 }
 
-/// Whether the finalizer on a class is this manager's: put there by it, or by nobody who is known to let go of it, on a
+/// Whether the finalizer on a class is this manager's or one of its siblings': put there by it, or by nobody who is known to let go of it, on a
 /// class that is this manager's, or of which nobody knows whose it is.
 #[must_use]
 pub fn is_held_by(live: &Live, manager: &FieldManager) -> bool {
@@ -101,9 +102,7 @@ pub fn is_held_by(live: &Live, manager: &FieldManager) -> bool {
         && match holder(live, manager) {
             Holder::Us => true,
             Holder::AnotherInstallation => false,
-            Holder::Nobody => {
-                live.managers.is_empty() || live.applied_by(manager).is_some_and(|ours| ours.units().next().is_some())
-            }
+            Holder::Nobody => live.managers.is_empty() || is_kept_by_sibling(live, manager),
         }
 }
 
@@ -126,7 +125,7 @@ fn holder(live: &Live, manager: &FieldManager) -> Holder {
         let is_apply = |entry: &Manager| *entry.name == *name && entry.operation == Operation::Apply;
         live.managers.iter().any(|entry| is_apply(entry) && entry.subresource.is_none())
     };
-    if owners().any(|name| *name == *manager.as_str()) {
+    if owners().any(|name| are_siblings(name, manager.as_str())) {
         Holder::Us
     } else if owners().any(applies) {
         Holder::AnotherInstallation

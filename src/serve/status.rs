@@ -12,7 +12,8 @@ use super::Pages;
 use crate::cluster::leader::Role;
 use crate::engine::diagnostic::Diagnostic;
 use crate::engine::outcome::Report;
-use crate::files::follow::{Configuration, ConfigurationState};
+use crate::engine::source::{Listing, LoadState, SourceId, SourceState, TenantState};
+use crate::files::configuration::Configuration;
 
 pub(super) fn router() -> Router<Pages> {
     Router::new().route("/status", get(status))
@@ -29,19 +30,67 @@ struct Status {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Config {
-    state: &'static str,
+    state: LoadState,
+    digest: Option<String>,
+    loaded_at: Option<Timestamp>,
+    findings: Arc<[Diagnostic]>,
+    sources: Vec<Source>,
+    tenants: Vec<Tenant>,
+}
+
+/// One source by itself.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Source {
+    source: SourceId,
+    tenant: Option<Arc<str>>,
+    state: LoadState,
+    classes: usize,
     digest: Option<String>,
     loaded_at: Option<Timestamp>,
     findings: Arc<[Diagnostic]>,
 }
 
+/// A tenant, and whether its ConfigMaps are known.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Tenant {
+    name: Arc<str>,
+    listed: bool,
+    message: Option<Arc<str>>,
+}
+
+impl From<&SourceState> for Source {
+    fn from(source: &SourceState) -> Self {
+        let SourceState { id, uid: _, state, filling: _, in_force: _, classes, digest, loaded_at, findings } = source;
+        let tenant = match id {
+            SourceId::Directory | SourceId::ConfigMap(_) => None,
+            SourceId::Tenant { tenant, .. } => Some(tenant.clone()),
+        };
+        Self {
+            source: id.clone(),
+            tenant,
+            state: *state,
+            classes: *classes,
+            digest: digest.clone(),
+            loaded_at: *loaded_at,
+            findings: findings.clone(),
+        }
+    }
+}
+
+impl From<&TenantState> for Tenant {
+    fn from(tenant: &TenantState) -> Self {
+        let TenantState { name, listing, deletion: _, leaving: _, trouble } = tenant;
+        Self { name: name.clone(), listed: *listing == Listing::Complete, message: trouble.clone() }
+    }
+}
+
 async fn status(State(pages): State<Pages>) -> Json<Status> {
-    let Configuration { digest, loaded_at, state, findings, defaults: _ } = pages.configuration.borrow().clone();
-    let state = match state {
-        ConfigurationState::Pending => "Pending",
-        ConfigurationState::Accepted => "Accepted",
-        ConfigurationState::Rejected => "Rejected",
-    };
+    let Configuration { digest, loaded_at, state, findings, sources, tenants, defaults: _ } =
+        pages.configuration.borrow().clone();
+    let (sources, tenants) = (sources.iter().map(Source::from).collect(), tenants.iter().map(Tenant::from).collect());
+    let config = Config { state, digest, loaded_at, findings, sources, tenants };
     let leader = *pages.role.borrow() == Role::Leader;
-    Json(Status { report: pages.board.report(), config: Config { state, digest, loaded_at, findings }, leader })
+    Json(Status { report: pages.board.report(), config, leader })
 }

@@ -38,7 +38,9 @@ async fn the_values_on_the_page_are_values() {
 
 #[test]
 fn links_between_pages_lead_somewhere() {
-    for page in ["docs/installing.md", "docs/upgrading.md", "docs/metrics-and-alerts.md", "docs/admission.md", "README.md"] {
+    for page in
+        ["docs/installing.md", "docs/upgrading.md", "docs/metrics-and-alerts.md", "docs/admission.md", "README.md"]
+    {
         let text = yaml::read(page);
         let links = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
         for link in links.filter(|link| !link.starts_with("http") && !link.starts_with('#')) {

@@ -25,7 +25,7 @@ async fn defaults_that_check_refuses_are_refused_with_its_words() {
     assert_eq!(webhook.post_map("early", BAD, &labels, "").await.code, 201);
     let tenant = format!(
         "apiVersion: classkeeper.dev/v1alpha1\nkind: Tenant\nmetadata: {{name: a}}\nnamespaces: [{}]\n\
-         allow: {{names: ['a*'], controllerNames: ['example.com/*']}}\n",
+         allow: {{names: ['adm-maps-*'], controllerNames: ['example.com/*']}}\n",
         webhook.namespace
     );
     s.mount_text(&tenant);
@@ -42,12 +42,19 @@ async fn defaults_that_check_refuses_are_refused_with_its_words() {
     assert_eq!((refused.code, &refused.body["reason"]), (422, &json!("Invalid")));
 
     assert_eq!(webhook.post_map("unlabelled", BAD, &json!({}), "").await.code, 201);
-    let taken = webhook.post_map("good", GOOD, &labels, "").await;
+    let name = s.name("a");
+    let good = GOOD.replace("name: a", &format!("name: {name}")) + "  description: first\n";
+    let taken = webhook.post_map("good", &good, &labels, "").await;
     assert_eq!((taken.code, taken.warnings), (201, vec![]));
+    // The tenant's class is kept, and an edit of it is told of as any other.
+    program.class_is(&name, "Unchanged").await;
+    let edited = webhook.edit(&name, &json!({"spec": {"description": "mine"}}), "").await;
+    let yields = "spec.description stays as you set it, classkeeper yields; remove it to hand it back";
+    assert_eq!((edited.code, edited.warnings), (200, vec![yields.to_owned()]));
     let edit = |text: &str| json!({"data": {"10-edge.yaml": text}});
     assert_eq!(webhook.patch_map("good", &edit(BAD)).await.code, 422);
     // What the boundary forbids is refused as well.
-    let outside = GOOD.replace("name: a", "name: b");
+    let outside = good.replace(&name, "elsewhere");
     let refused = webhook.patch_map("good", &edit(&outside)).await;
     assert_eq!(refused.code, 422);
     assert!(refused.body.to_string().contains("which the tenant a isn't allowed"), "{:#}", refused.body);
@@ -71,6 +78,28 @@ async fn defaults_that_nobody_reads_are_told_so() {
     let taken = webhook.try_defaults(GOOD).await;
     let expected = format!("nobody reads these defaults: no Tenant names the namespace {}", webhook.namespace);
     assert_eq!((taken.code, taken.warnings), (201, vec![expected]));
+}
+
+#[tokio::test]
+async fn the_platform_s_own_config_map_is_checked_label_or_not() {
+    let s = Scenario::new("adm-platform").await;
+    let webhook = Webhook::new(&s).await;
+    s.mount(&[default(&s.name("a"))]);
+    let platform = format!("--configmap={}/platform", webhook.namespace);
+    let args: Vec<_> = webhook.args().into_iter().chain([platform]).collect();
+    // It isn't ready before that ConfigMap is there.
+    let tenant = "apiVersion: classkeeper.dev/v1alpha1\nkind: Tenant\nmetadata: {name: adm}\nnamespaces: [adm-none]\n\
+                  allow: {names: ['adm-*'], controllerNames: ['*']}\n";
+    assert_eq!(webhook.post_map("platform", tenant, &json!({}), "").await.code, 201);
+    let program = s.run_with(&args.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    webhook.configure(program.webhook().await).await;
+    webhook.refuses().await;
+    let edit = |text: &str| json!({"data": {"10-edge.yaml": text}});
+    assert_eq!(webhook.patch_map("platform", &edit(BAD)).await.code, 422);
+    let taken = webhook
+        .patch_map("platform", &edit(&(tenant.to_owned() + "---\n" + tenant.replace("adm", "adm-two").as_str())))
+        .await;
+    assert_eq!((taken.code, taken.warnings), (200, vec![]));
 }
 
 #[tokio::test]

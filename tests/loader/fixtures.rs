@@ -226,6 +226,8 @@ fn a_class_that_is_described_too_often_fills_no_memory() {
 fn every_code_has_a_fixture() {
     // Those that need large sources, links and permissions have their own tests.
     let mut seen = BTreeSet::from([Code::Unreadable, Code::TooLarge, Code::TooManyDocuments, Code::TooManyFindings]);
+    // And those about a source beside others, or of a tenant.
+    seen.extend([Code::OutsideBoundary, Code::NameHeld, Code::LabelLost]);
     for fixture in fixtures("bad").into_iter().chain(fixtures("good")) {
         if let Reload::Rejected { findings } | Reload::Accepted { findings, .. } = load(&fixture) {
             seen.extend(findings.iter().map(|finding| finding.code));

@@ -12,6 +12,7 @@ use crate::cluster::events::{Happening, Regarding, Told, obstacle};
 use crate::cluster::execute::{Pass, Retry, Task};
 use crate::cluster::leader::Role;
 use crate::cluster::withheld;
+use crate::engine::author::are_siblings;
 use crate::engine::live::{Live, Phase};
 use crate::engine::outcome::Outcome;
 use crate::engine::protection::{Grip, is_held_by};
@@ -73,7 +74,7 @@ impl Loop {
             && let Some(pause) = self.breaker.rewritten(default, now)
         {
             // As the class was found: what our rewrite took is not in the other one's name any more.
-            let pass = withheld::fighting(default, pass.found.clone(), &self.manager, pause);
+            let pass = withheld::fighting(default, pass.found.clone(), self.installation.platform(), pause);
             self.queue.push(task.name(), now);
             warn!(class = &*default.name, detail = pass.message, "the class is being rewritten again and again");
         }
@@ -107,7 +108,7 @@ impl Loop {
             Task::Keep(default) => match pass.live.as_deref() {
                 Some(live) if live.phase == Phase::Present => {
                     self.memory.is_there(default);
-                    if is_held_by(live, &self.manager) {
+                    if is_held_by(live, self.installation.platform()) {
                         self.grips.is_on(&default.name);
                     }
                 }
@@ -118,8 +119,8 @@ impl Loop {
                 None => self.grips.forget(task.name()),
             },
             // Its default left while the program was down: what was known of it is not known of the next one.
-            Task::Leave(name) => self.forget(name),
-            Task::Release(_) | Task::Grip(..) => {}
+            Task::Leave(name, ..) => self.forget(name),
+            Task::Release(..) | Task::Grip(..) => {}
         }
     }
 
@@ -181,7 +182,8 @@ impl Loop {
         if !news.yielded.is_empty() {
             let owners = |unit: &Unit| {
                 let owners = class.into_iter().flat_map(|class| class.owners(unit)).map(|owner| &*owner.name);
-                let others: Vec<_> = owners.filter(|name| *name != self.manager.as_str()).collect();
+                let is_other = |name: &&str| !are_siblings(name, self.installation.platform().as_str());
+                let others: Vec<_> = owners.filter(is_other).collect();
                 format!("{unit} ({})", others.join(", "))
             };
             let units: Vec<_> = news.yielded.iter().map(owners).collect();
@@ -192,12 +194,13 @@ impl Loop {
     /// What an Event says beside its reason. Units are named, values never are.
     fn note(&self, what: Happening, task: &Task, pass: &Pass) -> String {
         let units = || {
-            let plan = task.plan(pass.found.as_deref(), &self.manager);
+            let manager = self.installation.manager(task.author());
+            let plan = task.plan(pass.found.as_deref(), &manager);
             plan.changed().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         };
         let source = match task {
             Task::Keep(default) => format!("as {} says", default.origin),
-            Task::Leave(_) | Task::Release(_) | Task::Grip(..) => String::new(),
+            Task::Leave(..) | Task::Release(..) | Task::Grip(..) => String::new(),
         };
         let message = pass.message.as_deref().unwrap_or_default();
         match what {

@@ -12,11 +12,13 @@ use crate::cluster::execute::{Pass, Retry, Task, pass};
 use crate::cluster::leader::Role;
 use crate::cluster::memory::Absence;
 use crate::cluster::withheld;
+use crate::engine::author::Author;
 use crate::engine::defaults::DefaultClass;
 use crate::engine::live::Live;
 use crate::engine::plan::Step;
 use crate::engine::policy::OnReplace;
 use crate::engine::protection::{Grip, KindPhase, Use, Word, grip};
+use crate::engine::source::Leaving;
 
 impl Loop {
     /// Begins passes as long as there is work and room.
@@ -42,7 +44,8 @@ impl Loop {
                 self.finish(&task, &pass);
                 continue;
             }
-            let classes = Classes::new(self.client.clone(), version, self.manager.clone(), DryRun::No);
+            let manager = self.installation.manager(task.author());
+            let classes = Classes::new(self.client.clone(), version, manager, DryRun::No);
             let classes = classes.behind(self.gate.clone());
             self.metrics.ecosystem().begin(waited);
             let work = async move {
@@ -63,15 +66,15 @@ impl Loop {
         live: Option<&Live>,
         now: Instant,
     ) -> Option<Task> {
-        let may_leave = self.removal.is_open(now);
         if let (Some(live), Role::Leader) = (live, self.role) {
             let word = match &default {
                 Some(default) => Word::Described(default),
-                None if may_leave => Word::Gone,
-                None => Word::NotYetKnown,
+                None => self.word_on(live, now),
             };
+            let author = default.as_ref().map_or(&Author::Platform, |default| &default.author);
+            let manager = self.installation.manager(author);
             // First, and whatever stands in the way of everything else.
-            let grip = grip(live, word, self.gateways.of(name), self.kind_phase(), &self.manager);
+            let grip = grip(live, word, self.gateways.of(name), self.kind_phase(), &manager);
             if grip.is_none() {
                 self.grips.nothing_due(name);
             }
@@ -83,11 +86,13 @@ impl Loop {
                 None => {}
             }
         }
-        match default {
-            Some(default) => Some(Task::Keep(default)),
+        if let Some(default) = default {
+            return Some(Task::Keep(default));
+        }
+        match live.filter(|live| self.installation.applies_to(live)) {
+            Some(live) => self.leaver(live, now).map(|(author, leaving)| Task::Leave(name.clone(), author, leaving)),
             // Nothing is left to do about what isn't ours.
-            None if may_leave || !live.is_some_and(|live| self.is_ours(live)) => Some(Task::Leave(name.clone())),
-            None => None,
+            None => Some(Task::Leave(name.clone(), Author::Platform, Leaving::AsMarked)),
         }
     }
 
@@ -99,7 +104,10 @@ impl Loop {
             return Some(pass);
         }
         if self.role == Role::Standby {
-            return Some(withheld::standby(task, live.cloned(), &self.manager));
+            return Some(withheld::standby(task, live.cloned(), &self.installation.manager(task.author())));
+        }
+        if let Some(pass) = self.held_by_another(task, live, now) {
+            return Some(pass);
         }
         if let Task::Keep(default) = task {
             if self.kind_phase() == KindPhase::Terminating {
@@ -112,10 +120,23 @@ impl Loop {
                 Absence::Unknown => return Some(withheld::names_not_known()),
             }
             if let Some(pause) = self.breaker.pause(default, now) {
-                return Some(withheld::fighting(default, live.cloned(), &self.manager, pause));
+                return Some(withheld::fighting(default, live.cloned(), self.installation.platform(), pause));
             }
         }
         self.in_use(task, live)
+    }
+
+    /// What comes of a tenant's class that was applied for somebody else, whose files may describe it still: it mustn't be
+    /// taken before they are known not to. What the platform describes is the platform's whatever the others say.
+    fn held_by_another(&self, task: &Task, live: Option<&Arc<Live>>, now: Instant) -> Option<Pass> {
+        let (Task::Keep(default), Some(live)) = (task, live) else { return None };
+        match default.author {
+            Author::Platform => return None,
+            Author::Tenant(_) => {}
+        }
+        let is_kept = |holder: &Author| *holder != default.author && self.removal.leaving(holder, now).is_none();
+        let holder = self.installation.authors_of(live).find(is_kept)?;
+        Some(withheld::held_by(&holder, Some(live.clone())))
     }
 
     /// What comes of a class that was to be deleted, if a Gateway is known to use it.
@@ -123,11 +144,11 @@ impl Loop {
         // Most tasks never delete, and a plan is made by the pass anyway.
         let may_delete = match task {
             Task::Keep(default) => default.policy.on_replace == OnReplace::Recreate,
-            Task::Leave(_) => true,
-            Task::Release(_) | Task::Grip(..) => false,
+            Task::Leave(..) => true,
+            Task::Release(..) | Task::Grip(..) => false,
         };
         let live = live.filter(|_| may_delete)?;
-        match task.plan(Some(&**live), &self.manager).step {
+        match task.plan(Some(&**live), &self.installation.manager(task.author())).step {
             Step::Delete | Step::Replace => {
                 self.need_gateways();
                 // A deletion asks the server once more; that there is a user is enough not to ask.

@@ -49,6 +49,8 @@ pub enum Code {
     OutsideBoundary,
     /// A name that another source holds.
     NameHeld,
+    /// A tenant's ConfigMap that lost the label by which it was known.
+    LabelLost,
     /// Parts of a policy that contradict each other.
     Contradiction,
     /// A field that is left out because only a server sets it.
@@ -63,7 +65,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Syntax,
         Self::NotUtf8,
         Self::Unreadable,
@@ -85,6 +87,7 @@ impl Code {
         Self::DuplicateClass,
         Self::OutsideBoundary,
         Self::NameHeld,
+        Self::LabelLost,
         Self::Contradiction,
         Self::IgnoredField,
         Self::NoEffect,
@@ -117,6 +120,7 @@ impl Code {
             Self::DuplicateClass => "duplicate-class",
             Self::OutsideBoundary => "outside-boundary",
             Self::NameHeld => "name-held",
+            Self::LabelLost => "label-lost",
             Self::Contradiction => "contradiction",
             Self::IgnoredField => "ignored-field",
             Self::NoEffect => "no-effect",

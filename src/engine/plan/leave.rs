@@ -5,6 +5,7 @@ use crate::engine::annotations::{ON_REMOVE, ON_REMOVE_DELETE, Reconcile};
 use crate::engine::live::{FieldManager, Live, Manager, Phase};
 use crate::engine::outcome::{Outcome, Reason};
 use crate::engine::protection::is_held_by;
+use crate::engine::source::Leaving;
 use crate::engine::unit::Unit;
 
 impl<'a> Plan<'a> {
@@ -26,7 +27,7 @@ impl<'a> Plan<'a> {
 
     /// Plans the leave of a class that no default names any more. What is ours is found in `managedFields` alone.
     #[must_use]
-    pub fn leave(live: &'a Live, manager: &FieldManager) -> Self {
+    pub fn leave(live: &'a Live, manager: &FieldManager, leaving: Leaving) -> Self {
         let rest = |outcome, reason, message: Option<String>| Self::at_rest(outcome, reason, message, Vec::new());
         let Some(ours) = live.applied_by(manager) else { return Self::gone() };
         if live.phase == Phase::Terminating {
@@ -38,7 +39,8 @@ impl<'a> Plan<'a> {
             Reconcile::Malformed(message) => return rest(Outcome::Paused, None, Some(message)),
         }
         let on_remove = Unit::annotation(ON_REMOVE);
-        let delete = live.annotation(ON_REMOVE) == Some(ON_REMOVE_DELETE) && ours.of(&on_remove).is_some();
+        let is_marked = live.annotation(ON_REMOVE) == Some(ON_REMOVE_DELETE) && ours.of(&on_remove).is_some();
+        let delete = is_marked && leaving == Leaving::AsMarked;
         let is_foreign = |owner: &&Manager| {
             *owner.name != *manager.as_str() && owner.subresource.is_none() && owner.fields.units().next().is_some()
         };

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Force, Helm, Rewrite};
 use crate::engine::annotations::{HELM_KEEP, HELM_POLICY, HELM_RELEASE, Ignore};
+use crate::engine::author::are_siblings;
 use crate::engine::defaults::DefaultClass;
 use crate::engine::field_set::{FieldSet, Fields};
 use crate::engine::live::{FieldManager, Live, Manager, Operation};
@@ -120,6 +121,9 @@ impl<'a> Decisions<'a> {
         if !adopted.is_empty() || (helm == Helm::Keep && !from.is_empty()) {
             return Some(Rewrite::Take { units: adopted, from: from.clone(), helm });
         }
+        if let Some(inherited) = self.inherited() {
+            return Some(inherited);
+        }
         let entries = || self.live.managers.iter().filter(|owner| !self.is_ours(owner) && owner.subresource.is_none());
         let is_stuck = |plan: &UnitPlan<'a>, owner: &Manager| match plan.action {
             // Nobody else wants it, but an update under our own name, or a reference's mere container, keeps it there.
@@ -135,6 +139,22 @@ impl<'a> Decisions<'a> {
         let from = entries().filter(|owner| stuck.iter().any(|unit| is_stuck(unit, owner)));
         let from = from.map(|owner| owner.name.to_string()).collect();
         let units: Vec<_> = stuck.iter().map(|unit| unit.unit.clone()).collect();
+        (!units.is_empty()).then_some(Rewrite::Take { units, from, helm: Helm::Leave })
+    }
+
+    /// What was applied for another author of this installation, whose class it was: all of it becomes ours, also what the
+    /// default doesn't name, so that it goes as if the files had never changed hands.
+    fn inherited(&self) -> Option<Rewrite> {
+        let is_sibling = |owner: &&Manager| {
+            *owner.name != *self.manager.as_str()
+                && are_siblings(&owner.name, self.manager.as_str())
+                && owner.operation == Operation::Apply
+                && owner.subresource.is_none()
+        };
+        let siblings = || self.live.managers.iter().filter(is_sibling);
+        let units: BTreeSet<_> = siblings().flat_map(|owner| owner.fields.units().cloned()).collect();
+        let from = siblings().map(|owner| owner.name.to_string()).collect();
+        let units: Vec<_> = units.into_iter().collect();
         (!units.is_empty()).then_some(Rewrite::Take { units, from, helm: Helm::Leave })
     }
 
@@ -211,7 +231,8 @@ impl<'a> Decisions<'a> {
         let Policy { conflicts, enforce, create_only, .. } = &self.default.policy;
         // Only what the file names is adopted.
         let adopts = |name: &str| wanted.is_some() && self.adopts(name);
-        let is_somebody_else = |owner: &Manager| *owner.name != *self.manager.as_str() && !adopts(&owner.name);
+        let is_somebody_else =
+            |owner: &Manager| !are_siblings(&owner.name, self.manager.as_str()) && !adopts(&owner.name);
         // Without any list of owners, a value that isn't the wanted one is taken for somebody's.
         let unknown = self.live.managers.is_empty() && live.is_some();
         let others = unknown || self.others(unit).any(is_somebody_else);

@@ -7,7 +7,8 @@ use crate::engine::annotations::{HELM_POLICY, HELM_RELEASE, ON_REMOVE};
 use crate::engine::outcome::{Outcome, Reason, UnitAction};
 use crate::engine::plan::server::{Refusal, Server};
 use crate::engine::plan::{Helm, Plan, Rewrite, Step};
-use crate::engine::policy::Policy;
+use crate::engine::policy::{Conflicts, Policy};
+use crate::engine::source::Leaving;
 
 const TEAM: &str = "metadata.labels['team']";
 
@@ -26,7 +27,7 @@ fn helms() -> Server {
 
 fn leave(server: &Server) -> Planned {
     let live = server.live().unwrap();
-    Planned::from(Plan::leave(&live, &ours()), Some(&live))
+    Planned::from(Plan::leave(&live, &ours(), Leaving::AsMarked), Some(&live))
 }
 
 fn release(server: &mut Server) -> Planned {
@@ -168,4 +169,53 @@ fn a_class_that_is_paused_or_being_deleted_is_not_left() {
     server.update("kubectl-edit", &class([(paused, Value::Null)])).unwrap();
     server.begin_deletion();
     assert_eq!((leave(&server).step, leave(&server).reason), (Step::Rest, Some(Reason::Terminating)));
+}
+
+#[test]
+fn what_was_applied_for_another_author_is_inherited_with_all_its_units() {
+    let mut server = Server::default();
+    let theirs = [("spec.description", "t"), (TEAM, "t"), ("metadata.labels['only']", "t")];
+    server.apply("classkeeper/team-a", &class(theirs), false).unwrap();
+    server.update("kubectl-edit", &class([(TEAM, "mine")])).unwrap();
+    // It is no conflict, and nobody's value is yielded to: but a user's edit stays the user's.
+    let policy = Policy { conflicts: Conflicts::Yield, ..Policy::default() };
+    let plans = settle(&mut server, &wants([("spec.description", "p"), (TEAM, "p")], policy));
+    assert!(matches!(&plans[0].step, Step::Rewrite(Rewrite::Take { from, .. }) if from[..] == ["classkeeper/team-a"]));
+    assert_eq!(plans[0].outcome, Outcome::Configured);
+    assert_eq!(value(&server, "spec.description"), Some(&json!("p")));
+    assert_eq!(owners(&server, "spec.description"), ["classkeeper/Apply"]);
+    assert_eq!(value(&server, "metadata.labels['only']"), None, "as if the file had never changed hands");
+    assert_eq!(
+        (value(&server, TEAM), owners(&server, TEAM)),
+        (Some(&json!("mine")), vec!["kubectl-edit/Update".to_owned()])
+    );
+}
+
+#[test]
+fn another_author_s_value_is_no_conflict_and_another_installation_s_is() {
+    for (manager, outcome) in [("classkeeper/team-a", Outcome::Configured), ("classkeeper-2/team-a", Outcome::Conflict)]
+    {
+        let mut server = Server::default();
+        server.apply(manager, &class([("spec.description", "t")]), false).unwrap();
+        let policy = Policy { conflicts: Conflicts::Fail, ..Policy::default() };
+        assert_eq!(plan(&server, &wants([("spec.description", "p")], policy)).outcome, outcome, "{manager}");
+    }
+}
+
+#[test]
+fn a_class_that_changes_hands_leaves_alone_what_the_class_says_to() {
+    let mut server = Server::default();
+    let ignored = "metadata.annotations['classkeeper.dev/ignore']";
+    server.apply("classkeeper/team-a", &class([("spec.description", "t"), (TEAM, "t")]), false).unwrap();
+    server.update("kubectl-annotate", &class([(ignored, TEAM)])).unwrap();
+    settle(&mut server, &wants([("spec.description", "p")], yielding()));
+    assert_eq!((value(&server, TEAM), value(&server, "spec.description")), (Some(&json!("t")), Some(&json!("p"))));
+}
+
+#[test]
+fn who_may_not_delete_releases_what_is_marked() {
+    let server = marked();
+    let live = server.live().unwrap();
+    let planned = Planned::from(Plan::leave(&live, &ours(), Leaving::Released), Some(&live));
+    assert_eq!((&planned.step, planned.outcome), (&Step::Rewrite(Rewrite::Release), Outcome::Released));
 }

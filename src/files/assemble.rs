@@ -1,0 +1,133 @@
+//! Takes in news of all sources, keeps what is in force of them, and tells how each load ended.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tracing::{error, info, warn};
+
+use super::configuration::Configuration;
+use super::sources::{Change, News, Settled, Sources};
+use crate::engine::assembly::Holders;
+use crate::engine::author::Author;
+use crate::engine::diagnostic::{Diagnostic, Severity};
+use crate::engine::source::{LoadState, SourceState};
+use crate::metrics::{Metrics, ReloadResult};
+
+/// How soon to look again at what depends on the cluster's classes, while these aren't known.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Says who has applied a class.
+pub type AskHolders = Arc<dyn Fn(&str) -> Holders + Send + Sync>;
+
+/// Puts together what all sources hold.
+pub struct Assemble {
+    /// All sources.
+    pub sources: Sources,
+    /// What becomes known of them.
+    pub news: mpsc::Receiver<News>,
+    /// Says who has applied a class.
+    pub holders: AskHolders,
+    /// Where it goes what is in force.
+    pub configuration: watch::Sender<Configuration>,
+    /// Where it is told how a source's load ended.
+    pub changes: mpsc::Sender<Change>,
+    /// Where it goes which namespaces are tenants'.
+    pub namespaces: watch::Sender<BTreeSet<Arc<str>>>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Assemble {
+    /// Puts together until nothing can become known any more.
+    pub async fn run(self) {
+        let Self { mut sources, mut news, holders, configuration, changes, namespaces, metrics } = self;
+        let mut is_undecided = false;
+        loop {
+            let again = async {
+                match is_undecided {
+                    true => tokio::time::sleep(AGAIN).await,
+                    false => std::future::pending().await,
+                }
+            };
+            let first = tokio::select! {
+                next = news.recv() => match next {
+                    Some(first) => first,
+                    None => return,
+                },
+                () = again => News::Again,
+            };
+            let mut all = vec![first];
+            while let Ok(next) = news.try_recv() {
+                all.push(next);
+            }
+            let settled;
+            (sources, settled) = take_in(sources, all, holders.clone()).await;
+            is_undecided = settled.is_undecided;
+            count(&settled.configuration, &settled.changes, &metrics);
+            settled.changes.iter().for_each(log);
+            configuration.send_replace(settled.configuration);
+            for change in settled.changes {
+                // Whoever tells them is behind, or there is nobody.
+                let _ = changes.try_send(change);
+            }
+            namespaces.send_if_modified(|known| {
+                let is_new = *known != settled.namespaces;
+                *known = settled.namespaces;
+                is_new
+            });
+        }
+    }
+}
+
+/// Loads away from the thread that answers probes: ten thousand classes take a while.
+async fn take_in(mut sources: Sources, news: Vec<News>, holders: AskHolders) -> (Sources, Settled) {
+    let work = tokio::task::spawn_blocking(move || {
+        let settled = sources.take_in(news, &*holders);
+        (sources, settled)
+    });
+    match work.await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn count(configuration: &Configuration, changes: &[Change], metrics: &Metrics) {
+    for Change { source } in changes {
+        let result = match source.state {
+            LoadState::Pending => continue,
+            LoadState::Accepted => ReloadResult::Accepted,
+            LoadState::Rejected => ReloadResult::Rejected,
+        };
+        metrics.count_reload(result, &source.id.author());
+    }
+    let platform = |source: &&SourceState| source.id.author() == Author::Platform;
+    let is_accepted = |source: &SourceState| source.state == LoadState::Accepted;
+    metrics.set_platform_accepted(configuration.sources.iter().filter(platform).all(is_accepted));
+    let tenants = configuration.sources.iter().filter(|source| !platform(source));
+    metrics.set_tenant_sources(tenants.map(|source| source.state));
+}
+
+fn log(Change { source }: &Change) {
+    let config_map = source.id.config_map().map(ToString::to_string);
+    match source.state {
+        LoadState::Pending => {}
+        LoadState::Accepted => {
+            info!(config_map, classes = source.classes, digest = source.digest, "defaults accepted");
+        }
+        LoadState::Rejected => {
+            let findings = source.findings.len();
+            error!(config_map, findings, "defaults rejected; the last good ones stay in force");
+        }
+    }
+    source.findings.iter().for_each(log_finding);
+}
+
+fn log_finding(finding: &Diagnostic) {
+    let place = finding.place.to_string();
+    match finding.severity {
+        Severity::Error => error!(place, code = finding.code.as_str(), "{}", finding.message),
+        Severity::Warning => warn!(place, code = finding.code.as_str(), "{}", finding.message),
+    }
+}
