@@ -73,7 +73,7 @@ async fn what_the_page_on_admission_shows_can_be_built() {
     let overlays = blocks("docs/admission.md", "# kustomization.yaml");
     let documents = render_overlay(cluster, &overlays[0]).await;
     let parameters = yaml::find(&documents, "ConfigMap", "classkeeper-admission-policy");
-    assert_eq!(parameters["data"]["namespaces"], "team-a\nteam-b\n");
+    assert_eq!(parameters["data"]["namespaces"], "team-a\nteam-b");
     let values = blocks("docs/admission.md", "# values.yaml");
     assert_eq!((overlays.len(), values.len()), (1, 2));
     for (values, policies) in values.iter().zip([2, 0]) {

@@ -21,8 +21,11 @@ async fn defaults_that_check_refuses_are_refused_with_its_words() {
     let s = Scenario::new("adm-maps").await;
     let webhook = Webhook::new(&s).await;
     let labels = json!({LABELS: "true"});
+    let name = s.name("a");
+    let good = GOOD.replace("name: a", &format!("name: {name}")) + "  description: first\n";
+    let bad = good.replace("controllerName", "controlerName");
     // Somebody was earlier than the webhook.
-    assert_eq!(webhook.post_map("early", BAD, &labels, "").await.code, 201);
+    assert_eq!(webhook.post_map("early", &bad, &labels, "").await.code, 201);
     let tenant = format!(
         "apiVersion: classkeeper.dev/v1alpha1\nkind: Tenant\nmetadata: {{name: a}}\nnamespaces: [{}]\n\
          allow: {{names: ['adm-maps-*'], controllerNames: ['example.com/*']}}\n",
@@ -32,18 +35,16 @@ async fn defaults_that_check_refuses_are_refused_with_its_words() {
     let program = webhook.run().await;
     webhook.refuses().await;
 
-    let refused = webhook.post_map("bad", BAD, &labels, "").await;
+    let refused = webhook.post_map("bad", &bad, &labels, "").await;
     let file = s.defaults.with_file_name("10-edge.yaml");
-    std::fs::write(&file, BAD).unwrap();
+    std::fs::write(&file, &bad).unwrap();
     let check = output(None, &["check", path_str(&file)]);
     let words = String::from_utf8(check.stdout).unwrap();
     let message = refused.body["message"].as_str().unwrap();
     assert!(message.contains(words.trim_end()) && words.contains("did you mean"), "{message}\n{words}");
     assert_eq!((refused.code, &refused.body["reason"]), (422, &json!("Invalid")));
 
-    assert_eq!(webhook.post_map("unlabelled", BAD, &json!({}), "").await.code, 201);
-    let name = s.name("a");
-    let good = GOOD.replace("name: a", &format!("name: {name}")) + "  description: first\n";
+    assert_eq!(webhook.post_map("unlabelled", &bad, &json!({}), "").await.code, 201);
     let taken = webhook.post_map("good", &good, &labels, "").await;
     assert_eq!((taken.code, taken.warnings), (201, vec![]));
     // The tenant's class is kept, and an edit of it is told of as any other.
@@ -52,7 +53,7 @@ async fn defaults_that_check_refuses_are_refused_with_its_words() {
     let yields = "spec.description stays as you set it, classkeeper yields; remove it to hand it back";
     assert_eq!((edited.code, edited.warnings), (200, vec![yields.to_owned()]));
     let edit = |text: &str| json!({"data": {"10-edge.yaml": text}});
-    assert_eq!(webhook.patch_map("good", &edit(BAD)).await.code, 422);
+    assert_eq!(webhook.patch_map("good", &edit(&bad)).await.code, 422);
     // What the boundary forbids is refused as well.
     let outside = good.replace(&name, "elsewhere");
     let refused = webhook.patch_map("good", &edit(&outside)).await;
