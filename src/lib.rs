@@ -45,6 +45,8 @@
 //!     [`gateways`](cluster::gateways).
 //!   - [`reconcile`](cluster::reconcile) is the loop of `run`, with its queue, breaker and removal gate. What is known and
 //!     what came of it stands on the [`board`](cluster::board), and is told by [`events`](cluster::events).
+//! - [`admission`]: what is said to whoever writes a ConfigMap or edits a class, while they do: a webhook that asks the
+//!   loader and the plan, and its certificates.
 //! - [`commands`]: the command line, one file for each command; only these write to stdout. [`serve`] and [`metrics`]
 //!   say the same over HTTP.
 

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::jiff::Timestamp;
 use tokio::sync::{Notify, watch};
@@ -59,6 +58,52 @@ enum KeepError {
     Certificate(#[from] CertificateError),
 }
 
+impl KeepError {
+    /// Whether somebody else was faster.
+    fn is_race(&self) -> bool {
+        match self {
+            Self::Secret { source, .. } | Self::Configuration { source, .. } => {
+                matches!(source, ApiError::Stale { .. })
+            }
+            Self::NotOurs { .. } | Self::Certificate(_) => false,
+        }
+    }
+}
+
+/// What is known from one look to the next.
+#[derive(Default)]
+struct Known {
+    /// When an authority was made of which not every API server may know.
+    last_authority: Option<Instant>,
+    /// Whether it was told that there is no webhook configuration.
+    told_missing: bool,
+    /// The last error that was told.
+    error: String,
+}
+
+/// How long to wait: longer after each failure, and after each write that is undone at once, by somebody who would be
+/// followed at any speed otherwise.
+#[derive(Default)]
+struct Brake {
+    pause: Duration,
+    last_write: Option<(Instant, Duration)>,
+}
+
+impl Brake {
+    fn succeeded(&mut self, wrote: bool) {
+        self.pause = Duration::ZERO;
+        if wrote {
+            let before = self.last_write.filter(|(last, pause)| last.elapsed() < *pause * 4 + PAUSE.0);
+            self.pause = before.map_or(Duration::ZERO, |(_, pause)| (pause * 2).clamp(PAUSE.0, PAUSE.1));
+            self.last_write = Some((Instant::now(), self.pause));
+        }
+    }
+
+    fn failed(&mut self) {
+        self.pause = (self.pause * 2).clamp(PAUSE.0, PAUSE.1);
+    }
+}
+
 /// What one look came to.
 struct Looked {
     /// Whether something was written.
@@ -80,38 +125,27 @@ impl KeepCertificates {
         let changed = Arc::new(Notify::new());
         let (secret, configuration) = self.store.watches(&changed);
         let keep = async {
-            let (mut pause, mut last_write, mut last_authority) = (Duration::ZERO, None, None);
-            let mut last_error = String::new();
+            let (mut known, mut brake) = (Known::default(), Brake::default());
             loop {
-                let wait = match self.look(&mut last_authority).await {
+                let wait = match self.look(&mut known).await {
                     Ok(Looked { wrote, again }) => {
-                        last_error.clear();
-                        // Somebody who undoes it each time isn't followed at any speed.
-                        let is_soon = |last: Instant| last.elapsed() < pause * 4 + PAUSE.0;
-                        pause = match (wrote, last_write.is_some_and(is_soon)) {
-                            (true, true) => (pause * 2).clamp(PAUSE.0, PAUSE.1),
-                            (true, false) => Duration::ZERO,
-                            (false, _) => pause,
-                        };
-                        if wrote {
-                            last_write = Some(Instant::now());
-                            tokio::time::sleep(pause).await;
-                        }
+                        known.error.clear();
+                        brake.succeeded(wrote);
                         again
                     }
                     Err(error) => {
-                        let error = error.to_string();
-                        if error == last_error {
-                            debug!(error, "the webhook's certificates");
+                        let (is_race, error) = (error.is_race(), error.to_string());
+                        if is_race || error == known.error {
+                            debug!(error, "the webhook's certificates are looked at again");
                         } else {
-                            warn!(error, "the webhook's certificates");
-                            last_error = error;
+                            warn!(error, "the webhook's certificates can't be kept");
+                            known.error = error;
                         }
-                        pause = (pause * 2).clamp(PAUSE.0, PAUSE.1);
-                        tokio::time::sleep(pause).await;
+                        brake.failed();
                         Duration::ZERO
                     }
                 };
+                tokio::time::sleep(brake.pause).await;
                 tokio::select! {
                     () = changed.notified() => {}
                     () = tokio::time::sleep(wait) => {}
@@ -122,7 +156,7 @@ impl KeepCertificates {
         tokio::join!(secret, configuration, keep);
     }
 
-    async fn look(&self, last_authority: &mut Option<Instant>) -> Result<Looked, KeepError> {
+    async fn look(&self, known: &mut Known) -> Result<Looked, KeepError> {
         let now = Timestamp::now();
         let may_write = || self.gate.time_left(Instant::now()).is_some();
         let secret = self.secret().await?;
@@ -155,9 +189,9 @@ impl KeepCertificates {
             return Ok(Looked { wrote, again: again(&kept) });
         }
         // First what is trusted: what is renewed below is by it.
-        wrote |= self.trust(&kept).await?;
+        wrote |= self.trust(&kept, &mut known.told_missing).await?;
         let renewal = kept.due(&self.names, now);
-        let left = last_authority.map_or(Duration::ZERO, |last| KNOWN_BY_THEN.saturating_sub(last.elapsed()));
+        let left = known.last_authority.map_or(Duration::ZERO, |last| KNOWN_BY_THEN.saturating_sub(last.elapsed()));
         match renewal {
             Renewal::None => return Ok(Looked { wrote, again: again(&kept) }),
             Renewal::Certificate if !left.is_zero() => return Ok(Looked { wrote, again: left }),
@@ -167,13 +201,13 @@ impl KeepCertificates {
         let secret = if wrote { self.secret().await? } else { secret };
         self.write(secret.as_ref(), &renewed).await?;
         match renewal {
-            Renewal::Authority => *last_authority = Some(Instant::now()),
+            Renewal::Authority => known.last_authority = Some(Instant::now()),
             Renewal::None | Renewal::Certificate | Renewal::Both => {}
         }
         let end = renewed.certificate().validity.end;
         info!(secret = self.store.secret(), ?renewal, %end, "renewed the webhook's certificates");
         self.serve(&renewed)?;
-        self.trust(&renewed).await?;
+        self.trust(&renewed, &mut known.told_missing).await?;
         Ok(Looked { wrote: true, again: again(&renewed) })
     }
 

@@ -160,5 +160,7 @@ async fn watch(api: Api<DynamicObject>, resource: ApiResource, name: String, cha
             }
         }
         tokio::time::sleep(AFTER_A_REFUSAL).await;
+        // What isn't told is looked at.
+        changed.notify_one();
     }
 }
