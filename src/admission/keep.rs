@@ -253,13 +253,16 @@ impl KeepCertificates {
     }
 
     /// Puts the authorities into the webhook configuration; says whether they weren't there.
-    async fn trust(&self, kept: &Authority) -> Result<bool, KeepError> {
+    async fn trust(&self, kept: &Authority, told_missing: &mut bool) -> Result<bool, KeepError> {
         let failed = |source| KeepError::Configuration { configuration: self.store.configuration().to_owned(), source };
-        let configuration: ValidatingWebhookConfiguration = match self.store.read_configuration().await {
+        let Some(configuration) = self.store.read_configuration().await.map_err(failed)? else {
             // Whoever makes it later is seen.
-            Ok(None) => return Ok(false),
-            configuration => configuration.map_err(failed)?.unwrap_or_default(),
+            if !std::mem::replace(told_missing, true) {
+                warn!(configuration = self.store.configuration(), "there is no such webhook configuration yet");
+            }
+            return Ok(false);
         };
+        *told_missing = false;
         let operations = bundle::patch(&configuration, &kept.bundle());
         if operations.is_empty() {
             return Ok(false);

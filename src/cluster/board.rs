@@ -98,7 +98,8 @@ impl Board {
             state.cache.answer(live.clone());
         }
         let before = state.verdicts.get(task.name());
-        let was_as_wanted = before.is_some_and(|before| before.task == *task && before.outcome == Outcome::Unchanged);
+        let was_as_wanted =
+            before.is_some_and(|before| before.task.is_same_wish(task) && before.outcome == Outcome::Unchanged);
         let cause = if was_as_wanted { Cause::Drift } else { Cause::Default };
         let changed = pass.outcome.is_change();
         let last_change = if changed {
@@ -161,7 +162,7 @@ impl Board {
     fn class(&self, verdict: Verdict, live: Option<&Live>) -> ClassReport {
         let Verdict { task, outcome, reason, message, last_change, yielded: _ } = verdict;
         let source = match &task {
-            Task::Keep(default) => Some(default.origin.to_string()),
+            Task::Keep(default, _) => Some(default.origin.to_string()),
             Task::Leave(..) | Task::Release(..) | Task::Grip(..) => None,
         };
         ClassReport {

@@ -12,7 +12,7 @@ use crate::engine::defaults::DefaultClass;
 use crate::engine::live::{FieldManager, Live};
 use crate::engine::managed_fields::ManagedFields;
 use crate::engine::outcome::{ClassReport, Outcome, Reason};
-use crate::engine::plan::{Force, Plan, Step};
+use crate::engine::plan::{Force, Inherit, Plan, Step};
 use crate::engine::protection::{Grip, is_held_by};
 use crate::engine::source::Leaving;
 use crate::engine::unit::Unit;
@@ -24,7 +24,7 @@ const MOST_STEPS: usize = 8;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Task {
     /// Keep a class as its default says.
-    Keep(Arc<DefaultClass>),
+    Keep(Arc<DefaultClass>, Inherit),
     /// Leave a class that no default names any more, and that was applied for this author.
     Leave(Arc<str>, Author, Leaving),
     /// Give up what was applied of a class for this author, whatever its policy was.
@@ -38,8 +38,17 @@ impl Task {
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
         match self {
-            Self::Keep(default) => &default.name,
+            Self::Keep(default, _) => &default.name,
             Self::Leave(name, ..) | Self::Release(name, _) | Self::Grip(name, ..) => name,
+        }
+    }
+
+    /// Whether another task is the same wish: who may be inherited from is no part of it.
+    #[must_use]
+    pub fn is_same_wish(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Keep(default, _), Self::Keep(other, _)) => default == other,
+            (Self::Keep(..) | Self::Leave(..) | Self::Release(..) | Self::Grip(..), other) => self == other,
         }
     }
 
@@ -47,7 +56,7 @@ impl Task {
     #[must_use]
     pub fn author(&self) -> &Author {
         match self {
-            Self::Keep(default) => &default.author,
+            Self::Keep(default, _) => &default.author,
             Self::Leave(_, author, _) | Self::Release(_, author) => author,
             // Whoever the class belongs to: a finalizer is no unit.
             Self::Grip(..) => &Author::Platform,
@@ -58,7 +67,7 @@ impl Task {
     #[must_use]
     pub fn plan<'a>(&'a self, live: Option<&'a Live>, manager: &'a FieldManager) -> Plan<'a> {
         match (self, live) {
-            (Self::Keep(default), live) => Plan::new(default, live, manager),
+            (Self::Keep(default, inherit), live) => Plan::inheriting(default, live, manager, *inherit),
             (Self::Leave(.., leaving), Some(live)) => Plan::leave(live, manager, *leaving),
             (Self::Release(..), Some(live)) => Plan::release(live, manager),
             (Self::Grip(_, uid, grip), Some(live)) if live.uid == *uid => Plan::grip(live, *grip),
@@ -313,7 +322,7 @@ impl Pass {
     pub fn report(&self, task: &Task, manager: &FieldManager) -> ClassReport {
         let found = self.found.as_deref();
         let source = match task {
-            Task::Keep(default) => Some(default.origin.to_string()),
+            Task::Keep(default, _) => Some(default.origin.to_string()),
             Task::Leave(..) | Task::Release(..) | Task::Grip(..) => None,
         };
         ClassReport {

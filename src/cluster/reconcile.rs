@@ -16,7 +16,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use kube::Client;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -79,6 +79,8 @@ pub struct Controller {
     pub kept_names: KeptNamesStore,
     /// Where results go.
     pub board: Arc<Board>,
+    /// Where it is asked to look again at whose a name is.
+    pub doubt: Arc<Notify>,
     /// Where it is told what happened.
     pub events: Events,
     /// What is counted.
@@ -94,6 +96,7 @@ struct Loop {
     client: Client,
     installation: Installation,
     board: Arc<Board>,
+    doubt: Arc<Notify>,
     events: Events,
     metrics: Arc<Metrics>,
     gate: Gate,
@@ -128,6 +131,7 @@ impl Controller {
             removal,
             kept_names,
             board,
+            doubt,
             events,
             metrics,
             shutdown,
@@ -139,6 +143,7 @@ impl Controller {
             client,
             installation,
             board,
+            doubt,
             events,
             metrics,
             gate,

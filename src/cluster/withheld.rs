@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cluster::execute::{Pass, Retry, Task};
-use crate::engine::author::{Author, are_siblings};
+use crate::engine::author::are_siblings;
 use crate::engine::defaults::DefaultClass;
 use crate::engine::live::{FieldManager, Live, Manager};
 use crate::engine::outcome::{Outcome, Reason};
@@ -31,11 +31,6 @@ pub(crate) fn in_use(gateway: &str, live: Option<Arc<Live>>) -> Pass {
 /// Somebody deleted it, and its default respects that.
 pub(crate) fn stays_deleted() -> Pass {
     skipped("somebody deleted it, and it stays deleted until its default changes", None)
-}
-
-/// It was applied for another author, whose files may describe it still.
-pub(crate) fn held_by(holder: &Author, live: Option<Arc<Live>>) -> Pass {
-    skipped(&format!("{holder} has applied it, and whether it gave it up isn't known yet"), live)
 }
 
 /// Whether somebody deleted it isn't known yet.

@@ -12,6 +12,7 @@ use super::{Global, Verdict, runtime};
 use crate::cluster::class_api::DryRun;
 use crate::cluster::execute::Task;
 use crate::engine::defaults::DefaultClass;
+use crate::engine::plan::Inherit;
 
 /// Take over from other field managers, such as helm, what they own of the units that our defaults name
 ///
@@ -40,7 +41,7 @@ impl Args {
             let default = defaults.get(name).with_context(|| format!("{} names no class {name}", path.display()))?;
             let mut default = DefaultClass::clone(default);
             default.policy.adopt_from.clone_from(&from);
-            Ok(Task::Keep(Arc::new(default)))
+            Ok(Task::Keep(Arc::new(default), Inherit::Everything))
         };
         let tasks = classes.iter().map(adopting).collect::<anyhow::Result<Vec<_>>>()?;
         let done = runtime()?.block_on(async {

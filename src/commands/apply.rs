@@ -12,6 +12,7 @@ use crate::cluster::class_api::DryRun;
 use crate::cluster::execute::Task;
 use crate::engine::author::{Author, Installation};
 use crate::engine::outcome::{ClassReport, Outcome, Report};
+use crate::engine::plan::Inherit;
 use crate::engine::source::Leaving;
 
 /// Apply defaults files once, for pipelines and Jobs
@@ -87,7 +88,8 @@ impl PassArgs {
         );
         runtime()?.block_on(async {
             let session = Session::open(global, &self.report.installation, dry_run).await?;
-            let mut tasks: Vec<_> = defaults.iter().cloned().map(Task::Keep).collect();
+            let mut tasks: Vec<_> =
+                defaults.iter().map(|default| Task::Keep(default.clone(), Inherit::Everything)).collect();
             if self.prune {
                 // What tenants wrote isn't in PATH, and isn't meant by it.
                 let leavers = session.platform_s().filter(|live| defaults.get(&live.name).is_none());

@@ -33,18 +33,24 @@ impl Args {
     pub(super) fn run(self) -> anyhow::Result<Verdict> {
         let Self { paths, deny_warnings, output } = self;
         let mut findings = Vec::new();
-        let mut classes = 0;
+        let (mut classes, mut tenants) = (0, 0);
         for path in &paths {
             let loaded = load::source(path)?;
-            classes += loaded.defaults.map_or(0, |defaults| defaults.len());
+            classes += loaded.defaults.as_ref().map_or(0, |defaults| defaults.len());
+            tenants += loaded.defaults.map_or(0, |defaults| defaults.tenants().count());
             findings.extend(loaded.findings);
         }
         let bad = |finding: &Diagnostic| deny_warnings || finding.severity == Severity::Error;
         let valid = !findings.iter().any(bad);
         match output {
             Format::Text if findings.is_empty() => {
-                let noun = if classes == 1 { "class" } else { "classes" };
-                output::say(&format!("{classes} {noun}, no findings"));
+                let classes = format!("{classes} {}", if classes == 1 { "class" } else { "classes" });
+                let tenants = match tenants {
+                    0 => String::new(),
+                    1 => ", 1 tenant".to_owned(),
+                    _ => format!(", {tenants} tenants"),
+                };
+                output::say(&format!("{classes}{tenants}, no findings"));
             }
             Format::Text => output::data(&(report(&findings, Color::Always) + "\n"))?,
             Format::Json | Format::Yaml => output::serialized(&Report { valid, findings }, output)?,

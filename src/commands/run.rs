@@ -153,7 +153,7 @@ impl Args {
         tasks.serve(listen, serve::public(pages.clone()), "health and metrics").await?;
         tasks.serve(admin_listen, serve::admin(pages), "status").await?;
         let Watched { cluster, seen, gateways, need } = tasks.watch(&client);
-        let (changes, told) = mpsc::channel(EVENTS);
+        let (doubt, (changes, told)) = (Arc::new(Notify::new()), mpsc::channel(EVENTS));
         let events = tasks.tell(&client, identity, (told, role.clone()), &metrics, &written);
         let admission = Admission {
             board: board.clone(),
@@ -184,6 +184,7 @@ impl Args {
             gate,
             removal: RemovalGate::new(Instant::now(), removal_delay, empty),
             board: board.clone(),
+            doubt: doubt.clone(),
             events,
             metrics: metrics.clone(),
             shutdown,
@@ -197,7 +198,7 @@ impl Args {
         let (news, known) = mpsc::channel(EVENTS);
         let (namespaces, tenants) = watch::channel(BTreeSet::new());
         let holders = holders(board, installation);
-        let assemble = Assemble { sources, news: known, holders, configuration, changes, namespaces, metrics };
+        let assemble = Assemble { sources, news: known, holders, doubt, configuration, changes, namespaces, metrics };
         tasks.spawn_until_shutdown(assemble.run());
         let maps = WatchConfigMaps { client, platform: configmap, namespaces: tenants, news: news.clone() };
         tasks.spawn_until_shutdown(maps.run());

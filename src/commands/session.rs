@@ -90,7 +90,7 @@ impl Session {
             let classes = self.classes.under(self.installation.manager(task.author()));
             let live = self.live.get(task.name()).cloned();
             let unmet = match &task {
-                Task::Keep(default) => withheld::unmet(default, Some(&self.round), live.as_ref()),
+                Task::Keep(default, _) => withheld::unmet(default, Some(&self.round), live.as_ref()),
                 Task::Leave(..) | Task::Release(..) | Task::Grip(..) => None,
             };
             let pass = match unmet {

@@ -121,6 +121,17 @@ pub fn is_kept_by_sibling(live: &Live, manager: &FieldManager) -> bool {
     applied(live).any(|entry| are_siblings(&entry.name, manager.as_str()) && is_unit(entry))
 }
 
+/// Another field manager of the same installation that has applied units of a class.
+#[must_use]
+pub fn sibling_on<'a>(live: &'a Live, manager: &FieldManager) -> Option<&'a str> {
+    let is_sibling = |entry: &&Manager| {
+        *entry.name != *manager.as_str()
+            && are_siblings(&entry.name, manager.as_str())
+            && entry.fields.units().next().is_some()
+    };
+    applied(live).find(is_sibling).map(|entry| &*entry.name)
+}
+
 /// The entries of those who own a part of a class by apply.
 fn applied(live: &Live) -> impl Iterator<Item = &Manager> {
     let is_apply = |entry: &&Manager| entry.operation == Operation::Apply && entry.subresource.is_none();

@@ -8,6 +8,7 @@ mod leave;
 mod units;
 
 use super::annotations::Reconcile;
+use super::author::sibling_on;
 use super::defaults::DefaultClass;
 use super::intent::Intent;
 use super::live::{FieldManager, Live, Phase};
@@ -94,11 +95,37 @@ pub enum Force {
     Yes,
 }
 
+/// Whether a class that was applied for another author of the installation may be taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inherit {
+    /// It may not: that one's files may describe it still.
+    Nothing,
+    /// It may.
+    Everything,
+}
+
 impl<'a> Plan<'a> {
     /// Plans one class: what its default asks for, held against what is there and who owns it.
     #[must_use]
     pub fn new(default: &'a DefaultClass, live: Option<&'a Live>, manager: &'a FieldManager) -> Self {
+        Self::inheriting(default, live, manager, Inherit::Everything)
+    }
+
+    /// The same, if what another author has applied may be out of bounds.
+    #[must_use]
+    pub fn inheriting(
+        default: &'a DefaultClass,
+        live: Option<&'a Live>,
+        manager: &'a FieldManager,
+        inherit: Inherit,
+    ) -> Self {
         let Some(live) = live else { return Self::creation(default) };
+        if inherit == Inherit::Nothing
+            && let Some(holder) = sibling_on(live, manager)
+        {
+            let message = format!("{holder} has applied it, and whether it gave it up isn't known yet");
+            return Self::at_rest(Outcome::Skipped, None, Some(message), Vec::new());
+        }
         if live.phase == Phase::Terminating {
             let message = "the class is being deleted; it is created again once it is gone";
             return Self::at_rest(Outcome::Blocked, Some(Reason::Terminating), Some(message.to_owned()), Vec::new());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tracing::{error, info, warn};
 
 use super::configuration::Configuration;
@@ -29,6 +29,8 @@ pub struct Assemble {
     pub news: mpsc::Receiver<News>,
     /// Says who has applied a class.
     pub holders: AskHolders,
+    /// Asks to look again at whose a name is: it is known by now who has applied the class.
+    pub doubt: Arc<Notify>,
     /// Where it goes what is in force.
     pub configuration: watch::Sender<Configuration>,
     /// Where it is told how a source's load ended.
@@ -42,7 +44,7 @@ pub struct Assemble {
 impl Assemble {
     /// Puts together until nothing can become known any more.
     pub async fn run(self) {
-        let Self { mut sources, mut news, holders, configuration, changes, namespaces, metrics } = self;
+        let Self { mut sources, mut news, holders, doubt, configuration, changes, namespaces, metrics } = self;
         let mut is_undecided = false;
         loop {
             let again = async {
@@ -57,6 +59,7 @@ impl Assemble {
                     None => return,
                 },
                 () = again => News::Again,
+                () = doubt.notified() => News::Again,
             };
             let mut all = vec![first];
             while let Ok(next) = news.try_recv() {

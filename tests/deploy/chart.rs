@@ -29,13 +29,16 @@ async fn both_helms_lint_it_and_the_server_takes_what_they_render() {
 
 #[tokio::test]
 async fn values_that_mean_nothing_are_refused() {
-    let refusals: [(&[&str], &str); 12] = [
+    let refusals: [(&[&str], &str); 15] = [
         (&["replicas=two"], "replicas"),
         (&["replicas=-1"], "replicas"),
         (&["replcas=2"], "replcas"),
         (&["image.repository="], "repository"),
         (&["image.digest=sha256:0"], "digest"),
         (&["defaults.notes\\.txt=a"], "notes.txt"),
+        (&["configMaps={defaults}"], "configMaps"),
+        (&["tenants.namespaces={a/b}"], "namespaces"),
+        (&["fieldManager=a/b"], "fieldManager"),
         (&["removalDelay=3 minutes"], "removalDelay"),
         (&["logFormat=xml"], "logFormat"),
         (&["rbac.deletion=perhaps"], "deletion"),
@@ -73,6 +76,7 @@ async fn values_reach_what_they_are_for() {
     let expected = [
         "run",
         "--defaults=/etc/classkeeper/defaults",
+        "--configmap=templates/more-classes",
         "--field-manager=platform-classes",
         "--removal-delay=10m",
         "--log-format=json",
@@ -108,6 +112,20 @@ async fn values_reach_what_they_are_for() {
     assert!(!documents.iter().any(|document| document["kind"] == "ConfigMap"), "{:?}", yaml::names(&documents));
     let role = yaml::find(&documents, "Role", "classkeeper");
     assert!(!role.to_string().contains("leases"), "{role:#}");
+
+    let live = ["--set", "configMaps={team/classes}", "--set", "tenants.namespaces={team-a,team-b}"];
+    let documents = helm.template("classkeeper", "a", &live).await.unwrap();
+    let pod = &yaml::only(&documents, "Deployment")["spec"]["template"]["spec"];
+    let args = pod["containers"][0]["args"].as_array().unwrap();
+    assert!(args.contains(&"--configmap=team/classes".into()) && !pod.to_string().contains("volume"), "{pod:#}");
+    let role = yaml::find(&documents, "Role", "classkeeper-read-classes");
+    assert_eq!(
+        (&role["metadata"]["namespace"], &role["rules"][0]["resourceNames"][0]),
+        (&"team".into(), &"classes".into())
+    );
+    let bound = documents.iter().filter(|document| document["roleRef"]["name"] == "classkeeper-tenant");
+    let bound: Vec<_> = bound.map(|binding| binding["metadata"]["namespace"].as_str().unwrap()).collect();
+    assert_eq!(bound, ["team-a", "team-b"]);
 
     let off = ["networkPolicy.enabled", "podDisruptionBudget.enabled", "uninstall.release"]
         .map(|name| format!("{name}=false"));

@@ -152,6 +152,27 @@ async fn an_overlay_may_choose_another_namespace() {
 }
 
 #[tokio::test]
+async fn the_files_may_be_read_from_the_api_server_and_tenants_have_a_role_to_bind() {
+    let kustomization = "{apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization, namespace: other, \
+                         resources: [../deploy/kustomize], components: [../deploy/kustomize/components/live-defaults, \
+                         ../deploy/kustomize/components/tenancy]}";
+    let documents = render_overlay(cluster().await, kustomization).await;
+    let pod = &yaml::only(&documents, "Deployment")["spec"]["template"]["spec"];
+    assert_eq!(pod["containers"][0]["args"], json!(["run", "--configmap=$(POD_NAMESPACE)/classkeeper-defaults"]));
+    assert!(!pod.to_string().contains("volume"), "{pod:#}");
+    let binding = yaml::find(&documents, "RoleBinding", "classkeeper-defaults");
+    assert_eq!(
+        (&binding["metadata"]["namespace"], &binding["subjects"][0]["namespace"]),
+        (&json!("other"), &json!("other"))
+    );
+    assert!(
+        !documents.iter().any(|document| document["roleRef"]["name"] == "classkeeper-tenant"),
+        "it is bound nowhere"
+    );
+    yaml::find(&documents, "ClusterRole", "classkeeper-tenant");
+}
+
+#[tokio::test]
 async fn each_overlay_has_its_files_and_those_of_the_platform() {
     let cluster = cluster().await;
     for (folder, own) in OVERLAYS.into_iter().zip(["90-staging.yaml", "90-production.yaml"]) {

@@ -313,3 +313,84 @@ fn groups(case: usize) -> Vec<String> {
         "system:authenticated".to_owned(),
     ]
 }
+
+/// The rights on ConfigMaps of a component, each by itself.
+fn config_map_rights(component: &str, kind: &'static str) -> Vec<Right> {
+    let documents = documents(&kustomize_component(&format!("deploy/kustomize/components/{component}")));
+    let role = documents.iter().find(|document| document["kind"] == kind).unwrap();
+    role["rules"].as_array().unwrap().iter().flat_map(|rule| Right::of_rule(kind, rule)).collect()
+}
+
+/// Binds these rights to a case's user, in a namespace.
+async fn bind(s: &Scenario, case: usize, namespace: &str, rights: &[&Right]) {
+    let rbac = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}");
+    let (api_version, metadata) = ("rbac.authorization.k8s.io/v1", json!({"name": "config-maps"}));
+    let rules: Vec<_> = rights.iter().map(|right| right.rule()).collect();
+    s.create(
+        &format!("{rbac}/roles"),
+        &json!({"apiVersion": api_version, "kind": "Role", "metadata": metadata, "rules": rules}),
+    )
+    .await;
+    let binding = json!({"apiVersion": api_version, "kind": "RoleBinding", "metadata": metadata,
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "config-maps"},
+        "subjects": [{"kind": "ServiceAccount", "name": "classkeeper", "namespace": self::namespace(case)}]});
+    s.create(&format!("{rbac}/rolebindings"), &binding).await;
+}
+
+#[tokio::test]
+async fn the_rights_on_config_maps_are_enough_and_none_is_too_much() {
+    let platform = config_map_rights("live-defaults", "Role");
+    let tenants = config_map_rights("tenancy", "ClusterRole");
+    assert_eq!((platform.len(), tenants.len()), (2, 3));
+    let all: Vec<_> = platform.iter().chain(&tenants).collect();
+    let users = (0..=all.len())
+        .map(|case| User { name: user_name(case), token: format!("token-{case}"), groups: groups(case) })
+        .collect();
+    let options = Options { users, apiserver_args: vec![NO_STREAMING_LISTS.to_owned()], ..Options::default() };
+    let control_plane = ControlPlane::start(options).await.unwrap();
+    let case = |case: usize| {
+        let (control_plane, all, platform) = (&control_plane, &all, &platform);
+        async move {
+            let missing = all.get(case).copied();
+            let prefix: &'static str = Box::leak(format!("maps-{case}").into_boxed_str());
+            let s = Scenario::on(prefix, control_plane.client().await.unwrap()).await;
+            grant(&s, case, &Right::shipped()).await;
+            let (own, team) = (namespace(case), s.namespace("team").await);
+            let rest = |of: &[&Right]| -> Vec<Right> {
+                of.iter().filter(|right| Some(**right) != missing).map(|right| (*right).clone()).collect()
+            };
+            let (of_platform, of_team) = all.split_at(platform.len());
+            for (namespace, rights) in [(&own, rest(of_platform)), (&team, rest(of_team))] {
+                bind(&s, case, namespace, &rights.iter().collect::<Vec<_>>()).await;
+            }
+            let tenant = crate::teams::tenant("a", &team, &s.name("*"), &json!({}));
+            s.config_map(&own, "classkeeper-defaults", None, &[tenant, default(&s.name("platform"))]).await;
+            s.files(&team, "classes", &[crate::teams::plain(&s.name("team"))]).await;
+            let (_, kubeconfig) = s.another_way(control_plane.client_as(&user_name(case)).await.unwrap()).await;
+            let pod = [("POD_NAME", "classkeeper-0"), ("POD_NAMESPACE", &*own), ("POD_UID", "0b1e")];
+            let args = ["--configmap", &format!("{own}/classkeeper-defaults"), "--removal-delay", "0s"];
+            let program = Program::start_with(&pod, &kubeconfig, &s.manager(), &args);
+            maybe(&s, &s.name("team"), |class| !class.is_null()).await;
+            s.config_map(&team, "classes", None, &[crate::teams::plain(&s.name("team"))]).await;
+            let Some(missing) = missing else {
+                let source = format!("configmap {team}/classes");
+                program.source_is(&source, "Rejected", &["label-lost"]).await;
+                assert_eq!(complaints(&program), Vec::<String>::new());
+                return;
+            };
+            let words = missing.words();
+            eventually(&format!("without it, an error names {words:?}"), || async {
+                let complaints = complaints(&program);
+                let found = complaints.iter().any(|line| unescaped(line).contains(&words));
+                if found { Ok(()) } else { Err(format!("{complaints:#?} in {:#?}", program.log())) }
+            })
+            .await;
+            // Nothing is removed that isn't known to be gone.
+            s.stays_quiet().await;
+            let class = s.get(&s.name("team")).await;
+            let manager = format!("{}/a", s.manager());
+            assert!(class.is_null() || crate::scenario::managers(&class) == [manager], "{class:#}");
+        }
+    };
+    stream::iter((0..=all.len()).map(case)).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+}

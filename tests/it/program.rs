@@ -47,14 +47,18 @@ impl Program {
         manager: &str,
         further: &[&str],
     ) -> Self {
+        let directory = ["--defaults", crate::scenario::path_str(defaults)];
+        Self::start_with(environment, kubeconfig, manager, &[&directory, further].concat())
+    }
+
+    /// Starts it with these arguments alone, which say where the defaults are.
+    pub fn start_with(environment: &[(&str, &str)], kubeconfig: &Path, manager: &str, args: &[&str]) -> Self {
         let mut child = command()
             .envs(environment.iter().copied())
             .args(["--log-format", "json", "-v", "--kubeconfig"])
             .arg(kubeconfig)
             .args(["run", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--field-manager", manager])
-            .arg("--defaults")
-            .arg(defaults)
-            .args(further)
+            .args(args)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

@@ -6,7 +6,7 @@ use crate::program::Program;
 use crate::scenario::{Scenario, default, eventually, with};
 
 /// The Events about an object, oldest first, as `reason`, `count` and note.
-async fn events(s: &Scenario, namespace: &str, name: &str) -> Vec<(String, i64, String)> {
+pub async fn events(s: &Scenario, namespace: &str, name: &str) -> Vec<(String, i64, String)> {
     let list = s.object(&format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events")).await;
     let mut events: Vec<Value> = list["items"].as_array().unwrap().clone();
     events.retain(|event| event["regarding"]["name"] == name);
@@ -19,7 +19,7 @@ async fn events(s: &Scenario, namespace: &str, name: &str) -> Vec<(String, i64, 
 }
 
 /// Waits until these are the Events about a class.
-async fn told(s: &Scenario, namespace: &str, name: &str, expected: &[(&str, i64)]) -> Vec<String> {
+pub async fn told(s: &Scenario, namespace: &str, name: &str, expected: &[(&str, i64)]) -> Vec<String> {
     let expected: Vec<_> = expected.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect();
     eventually(&format!("Events of {name}"), || async {
         let events = events(s, namespace, name).await;

@@ -15,6 +15,7 @@ use crate::cluster::withheld;
 use crate::engine::author::are_siblings;
 use crate::engine::live::{Live, Phase};
 use crate::engine::outcome::Outcome;
+use crate::engine::plan::Inherit;
 use crate::engine::protection::{Grip, is_held_by};
 use crate::engine::unit::Unit;
 use crate::metrics::ReconcileResult;
@@ -44,7 +45,7 @@ impl Loop {
             (retry, _) => retry,
         };
         self.queue.done(task.name(), retry, now);
-        if let Task::Keep(_) = task
+        if let Task::Keep(..) = task
             && self.default(task.name()).is_none()
         {
             // The default left the files while the pass was under way: the next pass leaves the class.
@@ -56,6 +57,12 @@ impl Loop {
         }
         if self.role == Role::Leader {
             self.remember(task, pass);
+        }
+        if let (Task::Keep(default, Inherit::Nothing), Some(live)) = (task, &pass.live)
+            && self.installation.authors_of(live).any(|author| author != default.author)
+        {
+            // Whose the name is may have been decided before it was known who has applied it.
+            self.doubt.notify_one();
         }
         let with_failure;
         let pass = match self.grips.failure(task.name()) {
@@ -69,7 +76,7 @@ impl Loop {
         if let Some(duration) = pass.writing {
             self.metrics.count_apply(pass.outcome, duration);
         }
-        if let Task::Keep(default) = task
+        if let Task::Keep(default, _) = task
             && news.changed.is_some()
             && let Some(pause) = self.breaker.rewritten(default, now)
         {
@@ -78,7 +85,7 @@ impl Loop {
             self.queue.push(task.name(), now);
             warn!(class = &*default.name, detail = pass.message, "the class is being rewritten again and again");
         }
-        if let Task::Keep(default) = task
+        if let Task::Keep(default, _) = task
             && default.policy.protect
             && news.changed.is_some()
         {
@@ -105,7 +112,7 @@ impl Loop {
     /// Keeps in mind what must be known when the class is gone.
     fn remember(&mut self, task: &Task, pass: &Pass) {
         match task {
-            Task::Keep(default) => match pass.live.as_deref() {
+            Task::Keep(default, _) => match pass.live.as_deref() {
                 Some(live) if live.phase == Phase::Present => {
                     self.memory.is_there(default);
                     if is_held_by(live, self.installation.platform()) {
@@ -199,7 +206,7 @@ impl Loop {
             plan.changed().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         };
         let source = match task {
-            Task::Keep(default) => format!("as {} says", default.origin),
+            Task::Keep(default, _) => format!("as {} says", default.origin),
             Task::Leave(..) | Task::Release(..) | Task::Grip(..) => String::new(),
         };
         let message = pass.message.as_deref().unwrap_or_default();

@@ -15,7 +15,7 @@ use crate::cluster::withheld;
 use crate::engine::author::Author;
 use crate::engine::defaults::DefaultClass;
 use crate::engine::live::Live;
-use crate::engine::plan::Step;
+use crate::engine::plan::{Inherit, Step};
 use crate::engine::policy::OnReplace;
 use crate::engine::protection::{Grip, KindPhase, Use, Word, grip};
 use crate::engine::source::Leaving;
@@ -87,7 +87,8 @@ impl Loop {
             }
         }
         if let Some(default) = default {
-            return Some(Task::Keep(default));
+            let inherit = self.inherit(&default, live, now);
+            return Some(Task::Keep(default, inherit));
         }
         match live.filter(|live| self.installation.applies_to(live)) {
             Some(live) => self.leaver(live, now).map(|(author, leaving)| Task::Leave(name.clone(), author, leaving)),
@@ -98,7 +99,7 @@ impl Loop {
 
     /// What comes of a class that isn't to be written now, whatever its plan.
     fn instead_of_a_pass(&mut self, task: &Task, live: Option<&Arc<Live>>, now: Instant) -> Option<Pass> {
-        if let Task::Keep(default) = task
+        if let Task::Keep(default, _) = task
             && let Some(pass) = withheld::unmet(default, self.round.as_ref(), live)
         {
             return Some(pass);
@@ -106,10 +107,7 @@ impl Loop {
         if self.role == Role::Standby {
             return Some(withheld::standby(task, live.cloned(), &self.installation.manager(task.author())));
         }
-        if let Some(pass) = self.held_by_another(task, live, now) {
-            return Some(pass);
-        }
-        if let Task::Keep(default) = task {
+        if let Task::Keep(default, _) = task {
             if self.kind_phase() == KindPhase::Terminating {
                 return Some(withheld::kind_terminating(live.cloned()));
             }
@@ -126,24 +124,26 @@ impl Loop {
         self.in_use(task, live)
     }
 
-    /// What comes of a tenant's class that was applied for somebody else, whose files may describe it still: it mustn't be
-    /// taken before they are known not to. What the platform describes is the platform's whatever the others say.
-    fn held_by_another(&self, task: &Task, live: Option<&Arc<Live>>, now: Instant) -> Option<Pass> {
-        let (Task::Keep(default), Some(live)) = (task, live) else { return None };
+    /// Whether a class may be taken over that was applied for somebody else: a tenant mustn't take it before the other one's
+    /// files are known not to describe it. What the platform describes is the platform's whatever the others say.
+    fn inherit(&self, default: &DefaultClass, live: Option<&Live>, now: Instant) -> Inherit {
         match default.author {
-            Author::Platform => return None,
+            Author::Platform => return Inherit::Everything,
             Author::Tenant(_) => {}
         }
-        let is_kept = |holder: &Author| *holder != default.author && self.removal.leaving(holder, now).is_none();
-        let holder = self.installation.authors_of(live).find(is_kept)?;
-        Some(withheld::held_by(&holder, Some(live.clone())))
+        let mut others = live.into_iter().flat_map(|live| self.installation.authors_of(live));
+        let has_kept = |holder: Author| holder != default.author && self.removal.leaving(&holder, now).is_none();
+        let is_theirs =
+            live.is_some_and(|live| self.installation.authors_of(live).any(|author| author != default.author));
+        // Of what is found on the way, and wasn't known before, nothing is known.
+        if !is_theirs || others.any(has_kept) { Inherit::Nothing } else { Inherit::Everything }
     }
 
     /// What comes of a class that was to be deleted, if a Gateway is known to use it.
     fn in_use(&self, task: &Task, live: Option<&Arc<Live>>) -> Option<Pass> {
         // Most tasks never delete, and a plan is made by the pass anyway.
         let may_delete = match task {
-            Task::Keep(default) => default.policy.on_replace == OnReplace::Recreate,
+            Task::Keep(default, _) => default.policy.on_replace == OnReplace::Recreate,
             Task::Leave(..) => true,
             Task::Release(..) | Task::Grip(..) => false,
         };

@@ -6,7 +6,7 @@ use super::{OURS, Planned, class, made_by, ours, owners, plan, settle, value, wa
 use crate::engine::annotations::{HELM_POLICY, HELM_RELEASE, ON_REMOVE};
 use crate::engine::outcome::{Outcome, Reason, UnitAction};
 use crate::engine::plan::server::{Refusal, Server};
-use crate::engine::plan::{Helm, Plan, Rewrite, Step};
+use crate::engine::plan::{Helm, Inherit, Plan, Rewrite, Step};
 use crate::engine::policy::{Conflicts, Policy};
 use crate::engine::source::Leaving;
 
@@ -218,4 +218,16 @@ fn who_may_not_delete_releases_what_is_marked() {
     let live = server.live().unwrap();
     let planned = Planned::from(Plan::leave(&live, &ours(), Leaving::Released), Some(&live));
     assert_eq!((&planned.step, planned.outcome), (&Step::Rewrite(Rewrite::Release), Outcome::Released));
+}
+
+#[test]
+fn what_another_author_may_still_describe_is_not_touched() {
+    for (manager, is_held) in [("classkeeper/team-a", true), ("classkeeper-2", false), ("helm", false)] {
+        let mut server = Server::default();
+        server.apply(manager, &class([("spec.description", "t")]), false).unwrap();
+        let (live, ours) = (server.live(), ours());
+        let default = wants([(TEAM, "p")], yielding());
+        let planned = Plan::inheriting(&default, live.as_ref(), &ours, Inherit::Nothing);
+        assert_eq!((planned.step == Step::Rest, planned.outcome == Outcome::Skipped), (is_held, is_held), "{manager}");
+    }
 }
