@@ -18,7 +18,7 @@ const VALUES: [&str; 6] = [
     "--set",
     "admissionPolicy.enabled=true",
     "--set",
-    "admissionPolicy.tenantNamespaces={team-a,team-b}",
+    "tenants.namespaces={team-a,team-b}",
 ];
 
 /// What an overlay with both components makes, in this namespace.
