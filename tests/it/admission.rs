@@ -108,7 +108,7 @@ async fn an_edit_of_a_unit_of_ours_is_allowed_and_told_what_comes_of_it() {
     let s = Scenario::new("adm-edit").await;
     let (webhook, name) = (Webhook::new(&s).await, s.name("a"));
     let wanted = with(default(&name), "/policy", json!({"enforce": ["metadata.labels['team']"]}));
-    s.mount(&[wanted.clone()]);
+    s.mount(std::slice::from_ref(&wanted));
     let program = webhook.run().await;
     program.class_is(&name, "Unchanged").await;
     webhook.refuses().await;
@@ -407,7 +407,7 @@ async fn what_is_no_review_is_told_so_and_ends_nothing() {
     for (path, body, code) in cases {
         let mut stream = connect(address, &bundle).await.unwrap();
         let (answered, text) = ask(&mut stream, &format!("POST {path}"), JSON, body.as_bytes()).await;
-        assert_eq!(answered, code, "{path} {:.100}: {text}", body);
+        assert_eq!(answered, code, "{path} {body:.100}: {text}");
     }
     let mut stream = connect(address, &bundle).await.unwrap();
     assert_eq!(ask(&mut stream, CONFIG_MAPS, "text/plain", b"{}").await.0, 415);

@@ -228,7 +228,7 @@ pub async fn ask(stream: &mut TlsStream<TcpStream>, line: &str, media_type: &str
     loop {
         let text = String::from_utf8_lossy(&answer).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().filter_map(|line| line.strip_prefix("content-length: ")).next();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
             if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
                 return (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned());
             }
