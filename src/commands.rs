@@ -12,6 +12,7 @@ mod render;
 mod run;
 mod schema;
 mod session;
+mod webhook;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -65,7 +66,7 @@ enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Args),
+    Run(Box<run::Args>),
     Check(check::Args),
     Diff(apply::DiffArgs),
     Apply(apply::Args),

@@ -6,6 +6,7 @@ pub mod author;
 pub mod defaults;
 pub mod diagnostic;
 pub mod document;
+pub mod edit;
 pub mod expression;
 pub mod facts;
 pub mod field_set;

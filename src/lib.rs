@@ -47,9 +47,12 @@
 //!     [`gateways`](cluster::gateways). [`watch_namespaces`](cluster::watch_namespaces) tells what templates ask for.
 //!   - [`reconcile`](cluster::reconcile) is the loop of `run`, with its queue, breaker and removal gate. What is known and
 //!     what came of it stands on the [`board`](cluster::board), and is told by [`events`](cluster::events).
+//! - [`admission`]: what is said to whoever writes a ConfigMap or edits a class, while they do: a webhook that asks the
+//!   loader and the plan, and its certificates.
 //! - [`commands`]: the command line, one file for each command; only these write to stdout. [`serve`] and [`metrics`]
 //!   say the same over HTTP.
 
+pub mod admission;
 pub mod cluster;
 pub mod commands;
 pub mod engine;

@@ -3,6 +3,7 @@
 //! What client-go and controller-runtime count too stands there under their names as well, in [`ecosystem`], so that
 //! dashboards that are there already show it.
 
+mod admission;
 mod ecosystem;
 mod process;
 
@@ -17,6 +18,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use self::admission::Admission;
+pub use self::admission::{ReviewResult, Reviewed};
 use self::ecosystem::Ecosystem;
 pub use self::ecosystem::ReconcileResult;
 use crate::engine::author::Author;
@@ -69,6 +72,7 @@ pub struct Metrics {
     requests: Family<ByVerbAndCode, Counter>,
     leader: Gauge,
     events_dropped: Counter,
+    admission: Admission,
     ecosystem: Ecosystem,
 }
 
@@ -77,6 +81,7 @@ impl Default for Metrics {
         let mut all = Registry::default();
         let ecosystem = Ecosystem::register(&mut all);
         let registry = all.sub_registry_with_prefix("classkeeper");
+        let admission = Admission::register(registry);
         let metrics = Self {
             last_reload_successful: Gauge::default(),
             last_success: Gauge::default(),
@@ -91,6 +96,7 @@ impl Default for Metrics {
             requests: Family::default(),
             leader: Gauge::default(),
             events_dropped: Counter::default(),
+            admission,
             ecosystem,
             registry: Registry::default(),
         };
@@ -202,6 +208,11 @@ impl Metrics {
     /// Counts an Event that was dropped.
     pub fn count_dropped_event(&self) {
         self.events_dropped.inc();
+    }
+
+    /// The metrics of admission.
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.admission
     }
 
     /// The metrics by the ecosystem's names.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::output::{self, Format};
 use super::{Verdict, load};
+use crate::engine::diagnostic::render::{Color, report};
 use crate::engine::diagnostic::{Diagnostic, Severity};
 
 /// Validate defaults files without a cluster
@@ -51,7 +52,7 @@ impl Args {
                 };
                 output::say(&format!("{classes}{tenants}, no findings"));
             }
-            Format::Text => output::data(&(output::findings(&findings) + "\n"))?,
+            Format::Text => output::data(&(report(&findings, Color::Always) + "\n"))?,
             Format::Json | Format::Yaml => output::serialized(&Report { valid, findings }, output)?,
         }
         Ok(if valid { Verdict::Good } else { Verdict::Bad })

@@ -6,9 +6,6 @@ use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::engine::diagnostic::render::Color;
-use crate::engine::diagnostic::{Diagnostic, Severity};
-
 /// How a report is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -56,17 +53,4 @@ pub(super) fn error(error: &anyhow::Error) {
             said = source;
         }
     }
-}
-
-/// Writes findings as people read them, each with its place in the file, and a line that counts them.
-pub(super) fn findings(findings: &[Diagnostic]) -> String {
-    let text: String = findings.iter().map(|finding| finding.render(Color::Always) + "\n").collect();
-    let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
-    let plural = |count: usize, what: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {what}")),
-        _ => Some(format!("{count} {what}s")),
-    };
-    let counts = [plural(count(Severity::Error), "error"), plural(count(Severity::Warning), "warning")];
-    text + &counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

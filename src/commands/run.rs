@@ -14,7 +14,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::{Global, Verdict, runtime};
+use super::{Global, Verdict, runtime, webhook};
+use crate::admission::Admission;
 use crate::cluster::board::Board;
 use crate::cluster::classes::CacheState;
 use crate::cluster::connect::{Pod, connect, in_pod, own_identity, own_namespace};
@@ -81,13 +82,15 @@ pub(super) struct Args {
     /// The field manager to write under; two installations in one cluster need two
     #[arg(long = "field-manager", value_name = "NAME", default_value = "classkeeper", value_parser = Installation::new)]
     installation: Installation,
+    #[command(flatten)]
+    webhook: webhook::Webhook,
 }
 
 /// An address to listen on, or none.
 #[derive(Clone, Copy, Debug)]
-struct Address(Option<SocketAddr>);
+pub(super) struct Address(pub(super) Option<SocketAddr>);
 
-fn address(text: &str) -> Result<Address, std::net::AddrParseError> {
+pub(super) fn address(text: &str) -> Result<Address, std::net::AddrParseError> {
     if text.is_empty() {
         return Ok(Address(None));
     }
@@ -127,6 +130,7 @@ impl Args {
             leader_elect,
             namespace,
             installation,
+            webhook,
         } = self;
         if let Some(missing) = defaults.as_ref().filter(|path| !path.exists()) {
             bail!("there is no directory {}", missing.display());
@@ -152,6 +156,21 @@ impl Args {
         let Watched { cluster, seen, gateways, need } = tasks.watch(&client);
         let (doubt, (changes, told)) = (Arc::new(Notify::new()), mpsc::channel(EVENTS));
         let events = tasks.tell(&client, identity, (told, role.clone()), &metrics, &written);
+        let admission = Admission {
+            board: board.clone(),
+            cluster: cluster.clone(),
+            installation: installation.clone(),
+            platform_config_maps: configmap.iter().cloned().collect(),
+            metrics: metrics.clone(),
+        };
+        let shared = webhook::Shared {
+            client: client.clone(),
+            namespace: namespace.clone(),
+            gate: gate.clone(),
+            role: role.clone(),
+            shutdown: shutdown.clone(),
+        };
+        webhook.serve(admission, shared, &mut tasks).await?;
         let empty = if allow_empty { EmptySource::RemovesAll } else { EmptySource::RemovesNothing };
         let facts = cluster.clone();
         let controller = Controller {
@@ -213,7 +232,7 @@ fn holders(board: Arc<Board>, installation: Installation) -> AskHolders {
 }
 
 /// Everything that runs side by side, and ends together.
-struct Tasks {
+pub(super) struct Tasks {
     tasks: JoinSet<anyhow::Result<()>>,
     shutdown: CancellationToken,
 }
@@ -235,8 +254,13 @@ impl Tasks {
         });
     }
 
+    /// Runs a task that ends by itself, and may end by an error.
+    pub(super) fn spawn_fallible(&mut self, task: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
     /// Runs a task that is dropped when the program ends.
-    fn spawn_until_shutdown(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn spawn_until_shutdown(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         let shutdown = self.shutdown.clone();
         self.spawn(async move {
             shutdown.run_until_cancelled_owned(task).await;

@@ -18,6 +18,7 @@ use crate::cluster::{watch_namespaces, withheld};
 use crate::engine::author::{Author, Installation};
 use crate::engine::defaults::Defaults;
 use crate::engine::diagnostic::Severity;
+use crate::engine::diagnostic::render::{Color, report};
 use crate::engine::facts::Facts;
 use crate::engine::live::Live;
 use crate::engine::outcome::Report;
@@ -116,7 +117,7 @@ impl Session {
         for NamespaceFinding { namespace, diagnostic } in all.findings() {
             output::say(&format!(
                 "of the namespace {namespace}:\n{}",
-                output::findings(std::slice::from_ref(&diagnostic))
+                report(std::slice::from_ref(&diagnostic), Color::Always)
             ));
             if diagnostic.severity == Severity::Error {
                 verdict = Verdict::Bad;
@@ -151,7 +152,7 @@ impl Session {
 pub(super) fn valid_defaults(path: &Path) -> anyhow::Result<Arc<Defaults>> {
     let loaded = load::source(path)?;
     if !loaded.findings.is_empty() {
-        output::say(&output::findings(&loaded.findings));
+        output::say(&report(&loaded.findings, Color::Always));
     }
     loaded.defaults.with_context(|| format!("{} isn't valid; nothing was sent", path.display()))
 }

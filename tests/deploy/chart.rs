@@ -81,6 +81,8 @@ async fn values_reach_what_they_are_for() {
         "--removal-delay=10m",
         "--log-format=json",
         "--allow-empty",
+        "--webhook-listen=0.0.0.0:8443",
+        "--webhook-cert-dir=/etc/classkeeper/webhook",
     ];
     assert_eq!(args, expected);
     assert_eq!(

@@ -17,8 +17,9 @@ use crate::yaml;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The ServiceAccounts that programs run as: namespace and name.
-const ACCOUNTS: [(&str, &str); 5] = [
+const ACCOUNTS: [(&str, &str); 6] = [
     ("classkeeper", "classkeeper"),
+    ("webhooked", "classkeeper"),
     ("edge3", "classkeeper-edge3"),
     ("edge3", "classkeeper-edge3-release"),
     ("edge4", "classkeeper-edge4"),
@@ -47,6 +48,11 @@ pub async fn kubectl() -> PathBuf {
 /// The cluster of this process.
 pub async fn cluster() -> &'static Cluster {
     SHARED.get_or_init(start).await
+}
+
+/// A cluster of a test's own.
+pub async fn own_cluster() -> Cluster {
+    start().await
 }
 
 async fn start() -> Cluster {

@@ -2,8 +2,11 @@
 
 use std::process::Command;
 
+use control_plane::helm::Version;
+
 use crate::cluster::cluster;
 use crate::examples::defaults_of_chart;
+use crate::helm::Helm;
 use crate::kustomize::render_overlay;
 use crate::yaml;
 
@@ -36,7 +39,14 @@ async fn the_values_on_the_page_are_values() {
 #[test]
 fn links_between_pages_lead_somewhere() {
     for page in
-        ["docs/installing.md", "docs/templates.md", "docs/upgrading.md", "docs/metrics-and-alerts.md", "README.md"]
+        [
+            "docs/admission.md",
+            "docs/installing.md",
+            "docs/metrics-and-alerts.md",
+            "docs/templates.md",
+            "docs/upgrading.md",
+            "README.md",
+        ]
     {
         let text = yaml::read(page);
         let links = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
@@ -61,5 +71,25 @@ fn commands_on_the_pages_exist() {
     for args in [&["release", "--all", "--namespace", "a", "--help"][..], &["check", "--deny-warnings", "--help"]] {
         let output = Command::new(env!("CARGO_BIN_EXE_classkeeper")).args(args).output().unwrap();
         assert!(output.status.success(), "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_page_on_admission_shows_can_be_built() {
+    let cluster = cluster().await;
+    let overlays = blocks("docs/admission.md", "# kustomization.yaml");
+    let documents = render_overlay(cluster, &overlays[0]).await;
+    let parameters = yaml::find(&documents, "ConfigMap", "classkeeper-admission-policy");
+    assert_eq!(parameters["data"]["namespaces"], "team-a\nteam-b");
+    let values = blocks("docs/admission.md", "# values.yaml");
+    assert_eq!((overlays.len(), values.len()), (1, 2));
+    for (values, policies) in values.iter().zip([2, 0]) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), values).unwrap();
+        let args = ["--values", file.path().to_str().unwrap()];
+        let documents = Helm::new(Version::V4).await.template("classkeeper", "classkeeper", &args).await.unwrap();
+        yaml::only(&documents, "ValidatingWebhookConfiguration");
+        let found = documents.iter().filter(|document| document["kind"] == "ValidatingAdmissionPolicy").count();
+        assert_eq!(found, policies);
     }
 }

@@ -4,6 +4,8 @@
 #![allow(unreachable_pub, reason = "a test has no users")]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod admission;
+mod admission_policy;
 mod alerts;
 mod chart;
 mod cluster;

@@ -51,7 +51,8 @@ impl Container {
         fill(&mount, files);
         let mut command = command(cluster, namespace, pod);
         for arg in args(container) {
-            command.arg(arg.replace(path, directory.to_str().unwrap()));
+            // Ports of this machine are everybody's.
+            command.arg(arg.replace(path, directory.to_str().unwrap()).replace("0.0.0.0:8443", "127.0.0.1:0"));
         }
         command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--namespace", namespace]);
         let environment = [("POD_NAME", "a-pod"), ("POD_NAMESPACE", namespace), ("POD_UID", "a-uid")];
@@ -79,14 +80,19 @@ impl Container {
         self.log.lock().unwrap().join("\n")
     }
 
-    /// GET on the public address: the body.
-    pub fn get(&self, path: &str) -> Option<String> {
-        let log = self.log();
-        let line = log.lines().find(|line| line.contains("serving health and metrics"))?;
+    /// Where it serves this.
+    pub fn address(&self, what: &str) -> Option<String> {
+        let (log, words) = (self.log(), format!("serving {what}"));
+        let line = log.lines().find(|line| line.contains(&words))?;
         let digits = |c: char| !(c.is_ascii_digit() || c == '.' || c == ':');
         let address = &line[line.find("127.0.0.1:")?..];
-        let address = &address[..address.find(digits).unwrap_or(address.len())];
-        let mut stream = TcpStream::connect(address).ok()?;
+        Some(address[..address.find(digits).unwrap_or(address.len())].to_owned())
+    }
+
+    /// GET on the public address: the body.
+    pub fn get(&self, path: &str) -> Option<String> {
+        let address = self.address("health and metrics")?;
+        let mut stream = TcpStream::connect(&address).ok()?;
         write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a test has no users")]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod admission;
 mod adopting;
 mod commands;
 mod conditions;
@@ -28,4 +29,5 @@ mod telling;
 mod templates;
 mod tenants;
 mod versions;
+mod webhook;
 mod yields;

@@ -35,7 +35,10 @@ impl Right {
     /// All rights of the rendered manifests.
     fn shipped() -> Vec<Self> {
         let component = |name| kustomize_component(&format!("deploy/kustomize/components/{name}"));
-        let rendered = [kustomize("deploy/kustomize"), component("deletion"), component("templates")];
+        Self::of(&[kustomize("deploy/kustomize"), component("deletion"), component("templates")])
+    }
+
+    fn of(rendered: &[String]) -> Vec<Self> {
         let documents = rendered.iter().flat_map(|text| documents(text)).collect::<Vec<_>>();
         let mut rights = Vec::new();
         for kind in ["ClusterRole", "Role"] {
@@ -248,6 +251,66 @@ async fn the_shipped_rights_are_enough_and_none_is_too_much() {
         }
     };
     stream::iter((0..rights.len()).map(without)).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+}
+
+/// The webhook needs its own, and no other: with all of them its certificates are made and trusted.
+#[tokio::test]
+async fn the_rights_of_admission_are_enough_and_none_is_too_much() {
+    let base = Right::of(&[kustomize("deploy/kustomize")]);
+    let rights = Right::of(&[kustomize_component("deploy/kustomize/components/admission")]);
+    assert_eq!(rights.len(), 9, "{rights:#?}");
+    let users = (0..=rights.len())
+        .map(|case| User { name: user_name(case), token: format!("token-{case}"), groups: groups(case) })
+        .collect();
+    let options = Options { users, apiserver_args: vec![NO_STREAMING_LISTS.to_owned()], ..Options::default() };
+    let control_plane = ControlPlane::start(options).await.unwrap();
+    // All cases write to it, one after the other. It calls nobody: no ConfigMap has this label.
+    let configuration = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": "classkeeper"}, "webhooks": [{"name": "a.classkeeper.dev", "sideEffects": "None",
+            "admissionReviewVersions": ["v1"], "clientConfig": {"url": "https://127.0.0.1:1/"},
+            "objectSelector": {"matchLabels": {"none": "has-it"}}, "failurePolicy": "Ignore",
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"], "operations": ["CREATE"]}]}]});
+    let path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+    for case in 0..=rights.len() {
+        let prefix: &'static str = Box::leak(namespace(case).into_boxed_str());
+        let s = Scenario::on(prefix, control_plane.client().await.unwrap()).await;
+        if case == 0 {
+            s.create(path, &configuration).await;
+        }
+        let missing = rights.get(case);
+        let rest = rights.iter().filter(|right| missing != Some(right));
+        grant(&s, case, &base.iter().chain(rest).cloned().collect::<Vec<_>>()).await;
+        let (_, kubeconfig) = s.another_way(control_plane.client_as(&user_name(case)).await.unwrap()).await;
+        s.mount(&[default(&s.name("a"))]);
+        let further = ["--webhook-listen", "127.0.0.1:0", "--namespace", &namespace(case)];
+        let program = Program::start(&kubeconfig, &s.defaults, &s.manager(), &further);
+        program.ready().await;
+        let Some(missing) = missing else {
+            let secret = format!("/api/v1/namespaces/{}/secrets/classkeeper-webhook", namespace(case));
+            eventually("its authority is trusted", || async {
+                let (secret, configuration) = (s.object(&secret).await, s.object(&format!("{path}/classkeeper")).await);
+                let bundle = &configuration["webhooks"][0]["clientConfig"]["caBundle"];
+                if bundle.is_string() && secret["data"]["ca.crt"] == *bundle {
+                    Ok(())
+                } else {
+                    Err(format!("{secret}"))
+                }
+            })
+            .await;
+            assert_eq!(complaints(&program), Vec::<String>::new());
+            continue;
+        };
+        let words = missing.words();
+        eventually(&format!("without it, an error names {words:?}"), || async {
+            let complaints = complaints(&program);
+            let found = complaints.iter().any(|line| unescaped(line).contains(&words));
+            if found { Ok(()) } else { Err(format!("{complaints:#?} in {:#?}", program.log())) }
+        })
+        .await;
+        let others = complaints(&program);
+        assert!(others.iter().all(|line| unescaped(line).contains(&words)), "without {words:?}: {others:#?}");
+        program.class_is(&s.name("a"), "Unchanged").await;
+    }
 }
 
 /// A line of the log, as JSON, with its quotes as they were meant.

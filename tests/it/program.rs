@@ -99,6 +99,11 @@ impl Program {
         .await
     }
 
+    /// Where the webhook is served.
+    pub async fn webhook(&self) -> SocketAddr {
+        self.address("admission").await
+    }
+
     /// Sends a GET to the public address: the status code and the body.
     pub async fn get(&self, path: &str) -> (u16, String) {
         get(self.address("health and metrics").await, path).await

@@ -42,6 +42,26 @@ impl Diagnostic {
     }
 }
 
+/// Findings as `check` prints them, with a line that counts them, and without a line break at the end.
+#[must_use]
+pub fn report(findings: &[Diagnostic], color: Color) -> String {
+    let text: String = findings.iter().map(|finding| finding.render(color) + "\n").collect();
+    text + &count(findings)
+}
+
+/// How many findings there are: `2 errors, 1 warning`.
+#[must_use]
+pub fn count(findings: &[Diagnostic]) -> String {
+    let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+    let plural = |count: usize, what: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        _ => Some(format!("{count} {what}s")),
+    };
+    let counts = [plural(count(Severity::Error), "error"), plural(count(Severity::Warning), "warning")];
+    counts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 fn elements<'a>(place: &'a Place, label: Option<&'a str>) -> Vec<Element<'a>> {
     let path: String = place.file.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     let Some(excerpt) = &place.excerpt else { return vec![Origin::path(path).into()] };

@@ -25,6 +25,11 @@ releases in two namespaces from sharing a field manager, since Helm refuses a se
 {{- if or .Values.defaults .Values.existingConfigMap (not .Values.configMaps) -}}true{{- end -}}
 {{- end -}}
 
+{{/* The Secret with the webhook's certificate, if somebody else keeps it. */}}
+{{- define "classkeeper.certificate" -}}
+{{- if .Values.admission.enabled -}}{{- .Values.admission.certificateSecret -}}{{- end -}}
+{{- end -}}
+
 {{/* What selects the controller's Pods. It never changes. */}}
 {{- define "classkeeper.selector" -}}
 app.kubernetes.io/name: classkeeper
