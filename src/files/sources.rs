@@ -14,7 +14,7 @@ use k8s_openapi::jiff::Timestamp;
 
 pub use self::one::Change;
 use self::one::Source;
-use super::configuration::Configuration;
+use super::configuration::{Configuration, Names};
 use super::snapshot::Snapshot;
 use crate::engine::assembly::{Assembly, Holders, Holding, assemble};
 use crate::engine::author::Author;
@@ -96,8 +96,6 @@ pub struct Settled {
     pub changes: Vec<Change>,
     /// The namespaces whose labelled ConfigMaps are tenants' files.
     pub namespaces: BTreeSet<Arc<str>>,
-    /// Whether something depends on what isn't known yet.
-    pub is_undecided: bool,
 }
 
 impl Sources {
@@ -249,11 +247,11 @@ impl Sources {
             trouble: tenant.namespaces.iter().find_map(|namespace| self.refused.get(namespace).cloned()),
         };
         let tenant_states = tenants.iter().map(tenant).collect();
+        let names = if is_undecided { Names::Undecided } else { Names::Decided };
         Settled {
-            configuration: Configuration::of(self.in_force.clone(), sources, tenant_states),
+            configuration: Configuration::of(self.in_force.clone(), names, sources, tenant_states),
             changes,
             namespaces: tenants.iter().flat_map(|tenant| tenant.namespaces.iter().cloned()).collect(),
-            is_undecided,
         }
     }
 }

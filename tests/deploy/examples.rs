@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::{cluster, said};
 use crate::helm::{Helm, full_values};
-use crate::kustomize::render;
+use crate::kustomize::{render, render_overlay};
 use crate::yaml;
 
 /// Whose a document is, and so who validates it.
@@ -63,7 +63,14 @@ fn check_data(data: &Value) {
 async fn every_file_under_deploy_is_valid() {
     let cluster = cluster().await;
     cluster.namespace("examples").await;
-    let applied = yaml::names(&render(cluster, "deploy/gitops/platform").await);
+    let mut applied = yaml::names(&render(cluster, "deploy/gitops/platform").await);
+    let components =
+        ["live-defaults", "tenancy"].map(|name| format!("../deploy/kustomize/components/{name}")).join(", ");
+    let further = format!(
+        "{{apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization, namespace: classkeeper, \
+         resources: [../deploy/kustomize], components: [{components}]}}"
+    );
+    applied.extend(yaml::names(&render_overlay(cluster, &further).await));
     let mut seen = [0; 4];
     for path in yaml::files("deploy") {
         let relative = path.strip_prefix(yaml::project("deploy")).unwrap();

@@ -35,5 +35,12 @@ pub(super) fn namespaces(kind: Kind, root: &Node<'_>) -> Box<[(Arc<str>, Span)]>
         Subject::Tenant => {}
     }
     let Some(Node { content: Content::Sequence(items), .. }) = root.get("namespaces") else { return Box::default() };
-    items.iter().filter_map(|item| Some((item.as_str()?.into(), item.span))).collect()
+    let mut namespaces: Vec<(Arc<str>, Span)> = Vec::new();
+    for (name, span) in items.iter().filter_map(|item| Some((item.as_str()?, item.span))) {
+        // One that stands twice in one list is the schema's to tell.
+        if !namespaces.iter().any(|(known, _)| **known == *name) {
+            namespaces.push((name.into(), span));
+        }
+    }
+    namespaces.into()
 }
