@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::author::Author;
 use crate::engine::source::{Deletion, Filling, Leaving, Listing, LoadState, Progress, SourceState, TenantState};
-use crate::files::configuration::Configuration;
+use crate::files::configuration::{Configuration, Names};
 
 /// Whether an empty source counts as one whose classes were all removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,15 @@ impl RemovalGate {
 
     /// Takes in how the last loads ended.
     pub fn load(&mut self, configuration: &Configuration) {
+        match configuration.names {
+            Names::Decided => {}
+            // What is nobody's for now was given up by nobody.
+            Names::Undecided => {
+                self.platform = Word::Nothing;
+                self.tenants.values_mut().for_each(|word| *word = Word::Nothing);
+                return;
+            }
+        }
         let of = |author: &Author| {
             let is_theirs = |source: &&SourceState| source.id.author() == *author;
             configuration.sources.iter().filter(is_theirs).collect::<Vec<_>>()
@@ -164,7 +173,7 @@ mod tests {
     fn may_leave(empty: EmptySource, sources: Vec<SourceState>, tenants: Vec<TenantState>) -> [bool; 3] {
         let now = Instant::now();
         let mut gate = RemovalGate::new(now, Duration::from_secs(180), empty);
-        gate.load(&Configuration::of(None, sources, tenants));
+        gate.load(&Configuration::of(None, Names::Decided, sources, tenants));
         let authors = [Author::Platform, Author::Tenant("a".into()), Author::Tenant("gone".into())];
         assert!(authors.iter().all(|author| gate.leaving(author, now).is_none()), "a mount may lag");
         authors.map(|author| gate.leaving(&author, now + Duration::from_secs(180)).is_some())
@@ -208,14 +217,14 @@ mod tests {
         let mut gate = RemovalGate::new(now, Duration::ZERO, EmptySource::RemovesNothing);
         let sources = || vec![directory(LoadState::Accepted), of_a("x", LoadState::Accepted)];
         let tenants = || vec![tenant("a", Listing::Complete, Deletion::None)];
-        let mut configuration = Configuration::of(None, sources(), tenants());
+        let mut configuration = Configuration::of(None, Names::Decided, sources(), tenants());
         configuration.templates.progress = Progress::Waiting;
         configuration.templates.held = Arc::new(["held".into()].into());
         gate.load(&configuration);
         assert_eq!(gate.leaving(&Author::Platform, now), None);
         assert!(gate.leaving(&Author::Tenant("a".into()), now).is_some());
         assert!(gate.holds("held") && !gate.holds("other"));
-        gate.load(&Configuration::of(None, sources(), tenants()));
+        gate.load(&Configuration::of(None, Names::Decided, sources(), tenants()));
         assert!(gate.leaving(&Author::Platform, now).is_some() && !gate.holds("held"));
     }
 
@@ -224,8 +233,12 @@ mod tests {
         let (now, sources) = (Instant::now(), vec![directory(LoadState::Accepted), of_a("x", LoadState::Accepted)]);
         let mut gate = RemovalGate::new(now, Duration::ZERO, EmptySource::RemovesNothing);
         let a = TenantState { leaving: Leaving::Released, ..tenant("a", Listing::Complete, Deletion::None) };
-        gate.load(&Configuration::of(None, sources, vec![a]));
+        gate.load(&Configuration::of(None, Names::Decided, sources.clone(), vec![a.clone()]));
         assert_eq!(gate.leaving(&Author::Tenant("a".into()), now), Some(Leaving::Released));
         assert_eq!(gate.leaving(&Author::Platform, now), Some(Leaving::AsMarked));
+        // Whose a name is isn't known: then nobody has given it up.
+        gate.load(&Configuration::of(None, Names::Undecided, sources, vec![a]));
+        let authors = [Author::Platform, Author::Tenant("a".into()), Author::Tenant("gone".into())];
+        assert!(authors.iter().all(|author| gate.leaving(author, now).is_none()));
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tracing::{error, info, warn};
 
-use super::configuration::Configuration;
+use super::configuration::{Configuration, Names};
 use super::sources::{Change, News, Settled, Sources};
 use crate::engine::assembly::Holders;
 use crate::engine::author::Author;
@@ -51,12 +51,12 @@ impl Assemble {
         let Self { mut sources, mut news, holders, doubt, configuration, changes, annotations, namespaces, metrics } =
             self;
         let mut told: Arc<[NamespaceFinding]> = Arc::default();
-        let mut is_undecided = false;
+        let mut names = Names::Decided;
         loop {
             let again = async {
-                match is_undecided {
-                    true => tokio::time::sleep(AGAIN).await,
-                    false => std::future::pending().await,
+                match names {
+                    Names::Undecided => tokio::time::sleep(AGAIN).await,
+                    Names::Decided => std::future::pending().await,
                 }
             };
             let first = tokio::select! {
@@ -73,7 +73,7 @@ impl Assemble {
             }
             let settled;
             (sources, settled) = take_in(sources, all, holders.clone()).await;
-            is_undecided = settled.is_undecided;
+            names = settled.configuration.names;
             count(&settled.configuration, &settled.changes, &metrics);
             settled.changes.iter().for_each(log);
             let findings = settled.configuration.templates.findings.clone();

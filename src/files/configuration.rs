@@ -29,12 +29,29 @@ pub struct Configuration {
     pub tenants: Arc<[TenantState]>,
     /// The templates as a whole.
     pub templates: TemplatesState,
+    /// Whether each name is somebody's.
+    pub names: Names,
+}
+
+/// Whether it is decided whose each name is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Names {
+    /// It is.
+    #[default]
+    Decided,
+    /// It isn't: a class that two tenants describe is nobody's for now, which is no word on it.
+    Undecided,
 }
 
 impl Configuration {
     /// Of these sources and tenants, with what is in force of all of them.
     #[must_use]
-    pub fn of(defaults: Option<Arc<Defaults>>, sources: Vec<SourceState>, tenants: Vec<TenantState>) -> Self {
+    pub fn of(
+        defaults: Option<Arc<Defaults>>,
+        names: Names,
+        sources: Vec<SourceState>,
+        tenants: Vec<TenantState>,
+    ) -> Self {
         let any = |state| sources.iter().any(|source| source.state == state);
         let is_waited_for =
             |source: &SourceState| source.state == LoadState::Pending && source.id.author() == Author::Platform;
@@ -47,6 +64,7 @@ impl Configuration {
         };
         Self {
             defaults,
+            names,
             digest: digest(&sources),
             loaded_at: sources.iter().filter_map(|source| source.loaded_at).max(),
             state,

@@ -16,7 +16,7 @@ use k8s_openapi::jiff::Timestamp;
 pub use self::one::Change;
 use self::one::Source;
 use self::templates::Templates;
-use super::configuration::Configuration;
+use super::configuration::{Configuration, Names};
 use super::snapshot::Snapshot;
 use crate::engine::assembly::{Assembly, Holders, Holding, assemble};
 use crate::engine::author::Author;
@@ -106,8 +106,6 @@ pub struct Settled {
     pub changes: Vec<Change>,
     /// The namespaces whose labelled ConfigMaps are tenants' files.
     pub namespaces: BTreeSet<Arc<str>>,
-    /// Whether something depends on what isn't known yet.
-    pub is_undecided: bool,
     /// Which annotations of namespaces templates ask for; `None`: none asks for namespaces.
     pub annotations: Option<Keys>,
 }
@@ -276,12 +274,12 @@ impl Sources {
             trouble: tenant.namespaces.iter().find_map(|namespace| self.refused.get(namespace).cloned()),
         };
         let tenant_states = tenants.iter().map(tenant).collect();
-        let configuration = Configuration::of(self.in_force.clone(), sources, tenant_states);
+        let names = if is_undecided { Names::Undecided } else { Names::Decided };
+        let configuration = Configuration::of(self.in_force.clone(), names, sources, tenant_states);
         Settled {
             configuration: Configuration { templates: self.templates.state(), ..configuration },
             changes,
             namespaces: tenants.iter().flat_map(|tenant| tenant.namespaces.iter().cloned()).collect(),
-            is_undecided,
             annotations: self.templates.annotations(),
         }
     }

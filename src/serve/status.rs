@@ -105,7 +105,7 @@ impl From<&TenantState> for Tenant {
 }
 
 async fn status(State(pages): State<Pages>) -> Json<Status> {
-    let Configuration { digest, loaded_at, state, findings, sources, tenants, templates, defaults: _ } =
+    let Configuration { digest, loaded_at, state, findings, sources, tenants, templates, defaults: _, names: _ } =
         pages.configuration.borrow().clone();
     let (sources, tenants) = (sources.iter().map(Source::from).collect(), tenants.iter().map(Tenant::from).collect());
     let config = Config { state, digest, loaded_at, findings, sources, tenants, templates: templates.into() };

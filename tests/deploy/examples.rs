@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::admission;
 use crate::cluster::{cluster, said};
 use crate::helm::{Helm, full_values};
-use crate::kustomize::render;
+use crate::kustomize::{render, render_overlay};
 use crate::yaml;
 
 /// Whose a document is, and so who validates it.
@@ -67,6 +67,13 @@ async fn every_file_under_deploy_is_valid() {
     cluster.namespace("examples").await;
     let mut applied = yaml::names(&render(cluster, "deploy/gitops/platform").await);
     applied.extend(yaml::names(&admission::overlay(cluster, "classkeeper").await));
+    let components =
+        ["live-defaults", "tenancy"].map(|name| format!("../deploy/kustomize/components/{name}")).join(", ");
+    let further = format!(
+        "{{apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization, namespace: classkeeper, \
+         resources: [../deploy/kustomize], components: [{components}]}}"
+    );
+    applied.extend(yaml::names(&render_overlay(cluster, &further).await));
     let mut seen = [0; 4];
     for path in yaml::files("deploy") {
         let relative = path.strip_prefix(yaml::project("deploy")).unwrap();
