@@ -57,21 +57,14 @@ impl Loader {
             return Reload::Unchanged;
         }
         self.digest = Some(digest);
-        self.files = snapshot
-            .files()
-            .iter()
-            .map(|file| {
-                let known = self.files.get(&file.name).filter(|known| known.digest == file.digest);
-                (file.name.clone(), known.cloned().unwrap_or_else(|| Arc::new(LoadedFile::load(file))))
-            })
-            .collect();
+        self.files = self.load_files(snapshot);
         let mut findings = snapshot.findings().to_vec();
         findings.extend(self.files.values().flat_map(|file| file.findings.iter().cloned()));
         findings.extend(self.too_many_documents(DOCUMENTS_AT_MOST));
         findings.extend(self.duplicates(snapshot));
         findings.sort_by(|a, b| a.order().cmp(&b.order()));
         let is_rejected = findings.iter().any(|finding| finding.severity == Severity::Error);
-        let findings = shown(findings);
+        let findings = shown(findings, self.files.values().map(|file| file.left_out).sum());
         if is_rejected {
             return Reload::Rejected { findings };
         }
@@ -79,6 +72,30 @@ impl Loader {
         let defaults: Arc<Defaults> = Arc::new(candidates.filter_map(|candidate| candidate.class.clone()).collect());
         self.defaults = Some(defaults.clone());
         Reload::Accepted { defaults, findings }
+    }
+
+    /// The files of a snapshot, loaded unless they are known. What they hold in memory is bounded: those behind the most
+    /// documents aren't read, and those behind the most findings keep one of theirs.
+    fn load_files(&self, snapshot: &Snapshot) -> BTreeMap<Arc<str>, Arc<LoadedFile>> {
+        let mut files = BTreeMap::new();
+        let (mut documents, mut findings) = (0, 0);
+        for file in snapshot.files() {
+            if documents > DOCUMENTS_AT_MOST {
+                break;
+            }
+            let known = self.files.get(&file.name).filter(|known| known.digest == Some(file.digest));
+            let loaded = known.cloned().unwrap_or_else(|| {
+                let mut loaded = LoadedFile::load(file);
+                if findings > FINDINGS_AT_MOST {
+                    loaded.keep_one_finding();
+                }
+                Arc::new(loaded)
+            });
+            documents += loaded.documents;
+            findings += loaded.findings.len();
+            files.insert(file.name.clone(), loaded);
+        }
+        files
     }
 
     /// Makes the next load one of its own, also if the content is what it was: the source was unreadable meanwhile.
@@ -138,11 +155,11 @@ impl Loader {
     }
 }
 
-/// The first findings, and how many there are besides.
-fn shown(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+/// The first findings, and how many there are besides, with those that were left out before.
+fn shown(mut findings: Vec<Diagnostic>, left_out: usize) -> Vec<Diagnostic> {
     if findings.len() > FINDINGS_AT_MOST {
         let rest = findings.split_off(FINDINGS_AT_MOST);
-        let message = format!("{} more findings are not shown", rest.len());
+        let message = format!("{} more findings are not shown", rest.len() + left_out);
         let mut finding = Diagnostic::of_file(Code::TooManyFindings, &rest[0].place.file, message);
         if rest.iter().all(|finding| finding.severity == Severity::Warning) {
             finding.severity = Severity::Warning;

@@ -261,3 +261,36 @@ fn what_may_not_be_read_is_told_by_name() {
     fs::set_permissions(&defaults, Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(defaults.join("sub"), Permissions::from_mode(0o755)).unwrap();
 }
+
+/// All that there may be of them, and of one changed no more than that one is new.
+#[test]
+fn ten_thousand_files_are_read_and_followed() {
+    let inside = directory(&[]);
+    for number in 0..10_000 {
+        fs::write(inside.path().join(format!("{number:05}.yaml")), class(&format!("c{number}"), "old")).unwrap();
+    }
+    let mut loader = Loader::default();
+    let mut load = || match loader.load(&Snapshot::read(inside.path()).unwrap()) {
+        Reload::Accepted { defaults, .. } => Some(defaults),
+        Reload::Unchanged => None,
+        Reload::Rejected { findings } => panic!("{findings:?}"),
+    };
+    let before = load().unwrap();
+    assert_eq!(before.len(), 10_000);
+    assert!(load().is_none());
+    fs::write(inside.path().join("07777.yaml"), class("c7777", "new")).unwrap();
+    let after = load().unwrap();
+    let changed = after.iter().zip(before.iter()).filter(|(after, before)| after != before);
+    assert_eq!(changed.map(|(class, _)| &*class.name).collect::<Vec<_>>(), ["c7777"]);
+}
+
+#[test]
+fn of_a_hundred_thousand_files_and_one_the_last_is_refused() {
+    let inside = directory(&[]);
+    for number in (0..=100_000).rev() {
+        File::create(inside.path().join(format!("{number:06}.yaml"))).unwrap();
+    }
+    let snapshot = Snapshot::read(inside.path()).unwrap();
+    assert_eq!(snapshot.files().len(), 100_000);
+    assert_eq!(findings(&snapshot), ["100000.yaml: with this file, there are more than 100000 files"]);
+}

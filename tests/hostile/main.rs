@@ -4,7 +4,9 @@
 
 mod directory;
 mod editors;
+mod memory;
 mod random;
 mod seeds;
+mod suite;
 mod targets;
 mod text;

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use tempfile::{TempDir, tempdir};
 
-use std::os::unix::ffi::OsStrExt;
 use super::directory::{Refusal, open};
 use super::*;
+use std::os::unix::ffi::OsStrExt;
 
 fn directory(files: &[(&str, &str)]) -> TempDir {
     let directory = tempdir().unwrap();

@@ -7,6 +7,7 @@ use classkeeper::engine::defaults::{DefaultClass, Origin};
 use classkeeper::engine::field_set::FieldSet;
 use classkeeper::engine::live::{FieldManager, Live, Operation};
 use classkeeper::engine::managed_fields::{ManagedFields, RELEASED};
+use classkeeper::engine::outcome::UnitAction;
 use classkeeper::engine::plan::Plan;
 use classkeeper::engine::policy::{Conflicts, Policy};
 use classkeeper::engine::unit::Unit;
@@ -26,10 +27,13 @@ pub(crate) fn run(bytes: &[u8]) {
         Value::Object(ref fields) if fields.contains_key("fieldsV1") => json!([value]),
         _ => json!([{"manager": ADOPTED, "operation": "Update", "apiVersion": API_VERSION, "fieldsV1": value}]),
     };
-    let list = ManagedFields::of(&json!({"metadata": {"managedFields": entries}}));
-    take(&list);
-    release(&list);
     plan(&entries);
+    let list = ManagedFields::of(&json!({"metadata": {"managedFields": entries}}));
+    // A class of which one can't be decoded is never planned, so its list isn't changed either.
+    if list.entries().iter().all(|entry| FieldSet::decode(&entry["fieldsV1"]).is_ok()) {
+        take(&list);
+        release(&list);
+    }
 }
 
 /// What a decoded set tells about itself agrees.
@@ -59,14 +63,13 @@ fn take(list: &ManagedFields) {
     let mut taken = list.clone();
     let moved = taken.take(&units, &[ADOPTED.to_owned()], &OURS, API_VERSION);
     if !moved {
-        // What only looks like an entry of theirs may have lost what was empty in it; the list is not sent then.
+        // It isn't sent then.
         return;
     }
     let is_theirs = |entry: &&Value| entry["manager"] == ADOPTED && is_of_the_object(entry);
     for entry in taken.entries().iter().filter(is_theirs) {
-        if let Ok(set) = FieldSet::decode(&entry["fieldsV1"]) {
-            assert!(units.iter().all(|unit| !set.touches(unit)), "{entry} has what was taken");
-        }
+        let set = FieldSet::decode(&entry["fieldsV1"]).unwrap();
+        assert!(units.iter().all(|unit| !set.touches(unit)), "{entry} has what was taken");
     }
     let is_others = |entry: &&Value| {
         !(entry["manager"] == ADOPTED || entry["manager"] == OURS.as_str()) && has_leaves(&entry["fieldsV1"])
@@ -77,9 +80,9 @@ fn take(list: &ManagedFields) {
     assert!(!taken.take(&units, &[ADOPTED.to_owned()], &OURS, API_VERSION), "there is nothing left to take");
 }
 
-/// The units that anybody owns a part of. Nothing, where an entry can't be decoded.
+/// The units that anybody owns a part of.
 fn owned(list: &ManagedFields) -> BTreeSet<Unit> {
-    let sets = list.entries().iter().filter_map(|entry| FieldSet::decode(&entry["fieldsV1"]).ok());
+    let sets = list.entries().iter().map(|entry| FieldSet::decode(&entry["fieldsV1"]).unwrap());
     sets.flat_map(|set| set.units().cloned().collect::<Vec<_>>()).collect()
 }
 
@@ -126,7 +129,8 @@ fn plan(entries: &Value) {
             let owners: Vec<_> = live.owners(unit.unit).map(|owner| (&owner.name, owner.operation)).collect();
             let is_ours_alone =
                 owners.iter().all(|(name, operation)| ***name == *OURS.as_str() && *operation == Operation::Apply);
-            if unit.action == classkeeper::engine::outcome::UnitAction::Yielded {
+            // Without any entry, what differs is the unknown's.
+            if unit.action == UnitAction::Yielded && !live.managers.is_empty() {
                 assert!(!is_ours_alone, "{} has no other owner to yield to", unit.unit);
             }
         }
