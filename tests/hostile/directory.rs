@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -17,8 +17,9 @@ use crate::text::class;
 
 /// What stands outside, and must never be in a snapshot.
 const SECRET: &str = "a secret that stands outside";
-/// How long a race is tried for.
-const TRIED_FOR: Duration = Duration::from_secs(2);
+/// How often a race is tried, at least: so many changes, and so many reads.
+const TRIED: usize = 1_000;
+const A_WHILE: Duration = Duration::from_secs(120);
 
 fn directory(files: &[(&str, &str)]) -> TempDir {
     let directory = tempdir().unwrap();
@@ -36,35 +37,38 @@ fn findings(snapshot: &Snapshot) -> Vec<String> {
     snapshot.findings().iter().map(|finding| format!("{}: {}", finding.place.file, finding.message)).collect()
 }
 
-/// Reads a directory again and again while it is changed, and checks each snapshot. Both must have been done often.
+/// Reads a directory again and again while it is changed, and checks each snapshot.
 fn while_changing(
     directory: &Path,
     mut change: impl FnMut(usize) + Send,
     check: impl Fn(Result<Snapshot, SnapshotError>),
 ) {
-    let is_over = AtomicBool::new(false);
-    let (mut changes, mut reads) = (0, 0);
+    let (is_over, changes) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
-                change(changes);
-                changes += 1;
+                change(changes.fetch_add(1, Ordering::Relaxed));
             }
         });
+        // Ends the other thread also if a check fails.
+        let _over = Over(&is_over);
         let start = Instant::now();
-        // A failed check must end the other thread, too.
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            while start.elapsed() < TRIED_FOR {
-                check(Snapshot::read(directory));
-                reads += 1;
-            }
-        }));
-        is_over.store(true, Ordering::Relaxed);
-        if let Err(failure) = result {
-            std::panic::resume_unwind(failure);
+        let mut reads = 0;
+        while reads < TRIED || changes.load(Ordering::Relaxed) < TRIED {
+            assert!(start.elapsed() < A_WHILE, "{reads} reads and {changes:?} changes are no race");
+            check(Snapshot::read(directory));
+            reads += 1;
         }
     });
-    assert!(changes > 100 && reads > 100, "{changes} changes and {reads} reads are no race");
+}
+
+/// Says so when it is dropped.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn has_no_secret(snapshot: &Snapshot) {

@@ -36,11 +36,13 @@ fn the_seeds_of_managed_fields_are_json() {
 #[test]
 fn every_target_is_fuzzed() {
     let manifest = include_str!("../../fuzz/Cargo.toml");
-    let ci = include_str!("../../fuzz/seeds.rs");
+    let lists = [include_str!("../../fuzz/seeds.rs"), include_str!("../../fuzz/run")];
+    let page = include_str!("../../docs/fuzzing.md");
     for target in TARGETS {
         let name = format!("name = \"{}\"\npath = \"fuzz_targets/{0}.rs\"", target.name);
         assert!(manifest.contains(&name), "fuzz/Cargo.toml doesn't have {}", target.name);
-        assert!(ci.contains(&format!("\"{}\"", target.name)), "fuzz/seeds.rs doesn't have {}", target.name);
+        assert!(lists.iter().all(|list| list.contains(target.name)), "fuzz/seeds.rs or fuzz/run lack {}", target.name);
+        assert!(page.contains(&format!("| `{}` |", target.name)), "docs/fuzzing.md doesn't have {}", target.name);
     }
 }
 
