@@ -18,7 +18,7 @@ use crate::text::class;
 /// What stands outside, and must never be in a snapshot.
 const SECRET: &str = "a secret that stands outside";
 /// How often a race is tried, at least: so many changes, and so many reads.
-const TRIED: usize = 1_000;
+const TRIED: usize = 10_000;
 const A_WHILE: Duration = Duration::from_secs(120);
 
 fn directory(files: &[(&str, &str)]) -> TempDir {

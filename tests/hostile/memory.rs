@@ -84,7 +84,7 @@ fn within_the_bound(directory: &Path, result: &str) {
 #[test]
 fn findings_take_no_more_memory_than_the_bound() {
     let directory = tempdir().unwrap();
-    fill(directory.path(), 1 << 20, |_| "1\n---\n".repeat(501));
+    fill(directory.path(), 2 << 20, |_| "1\n---\n".repeat(501));
     within_the_bound(directory.path(), "rejected 2001");
 }
 
@@ -126,7 +126,7 @@ fn aliases_take_no_more_memory_than_the_bound() {
     let directory = tempdir().unwrap();
     let repeated = |text: &str, times: usize| vec![text; times].join(",");
     let text =
-        format!("a: &a [{}]\nb: &b [{}]\nc: [{}]\n", repeated("[~]", 200), repeated("*a", 100), repeated("*b", 10));
+        format!("a: &a [{}]\nb: &b [{}]\nc: [{}]\n", repeated("[~]", 200), repeated("*a", 100), repeated("*b", 40));
     let files = fill(directory.path(), 16 << 10, |_| text.clone());
     within_the_bound(directory.path(), &format!("rejected {files}"));
 }
