@@ -19,7 +19,7 @@ use crate::text::class;
 const SECRET: &str = "a secret that stands outside";
 /// How often a race is tried, at least: so many changes, and so many reads.
 const TRIED: usize = 10_000;
-const A_WHILE: Duration = Duration::from_secs(120);
+const A_WHILE: Duration = Duration::from_mins(2);
 
 fn directory(files: &[(&str, &str)]) -> TempDir {
     let directory = tempdir().unwrap();

@@ -78,7 +78,7 @@ fn within_the_bound(directory: &Path, result: &str) {
     let size: u64 = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
     let (results, peak) = load(directory);
     assert_eq!(results, [result; 2]);
-    assert!(peak <= ANYWAY + (TIMES * size >> 20), "{peak} MiB for {} KiB of files that are {result}", size >> 10);
+    assert!(peak <= ANYWAY + ((TIMES * size) >> 20), "{peak} MiB for {} KiB of files that are {result}", size >> 10);
 }
 
 #[test]

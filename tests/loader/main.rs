@@ -5,6 +5,6 @@
 mod agreement;
 mod conditions;
 mod fixtures;
-mod robustness;
+mod json;
 mod schema;
 mod tree;

@@ -38,7 +38,9 @@ pub(crate) fn run(bytes: &[u8]) {
         }
         Err(problems) => {
             assert!(!problems.is_empty(), "{text:?}");
-            problems.iter().for_each(|problem| check(problem, text));
+            for problem in &problems {
+                check(problem, text);
+            }
         }
     }
     assert!(start.elapsed() < LONGEST, "{text:?} took {:?}", start.elapsed());
