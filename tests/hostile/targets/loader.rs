@@ -63,6 +63,7 @@ fn check(finding: &Diagnostic, lines: usize) {
         if let Some(excerpt) = &place.excerpt {
             assert!(excerpt.text.get(excerpt.mark.clone()).is_some(), "{finding:?}");
             assert!(excerpt.text.chars().count() < 200, "{finding:?}");
+            assert!(excerpt.text.chars().all(|c| c == '\t' || !c.is_control()), "{finding:?}");
         }
     }
     assert!(finding.message.chars().count() <= 601, "{finding:?}");
