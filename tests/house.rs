@@ -61,6 +61,20 @@ fn no_test_is_left_out() {
     assert!(found.is_empty(), "these tests don't run:\n{}", found.join("\n"));
 }
 
+/// A lint of a package holds for all its targets: library, programs, tests, benchmarks. `forbid` can't be lifted in a file.
+#[test]
+fn no_package_may_have_unsafe_code() {
+    let root = read(Path::new("Cargo.toml"));
+    assert!(root.contains("[workspace.lints.rust]\nunsafe_code = \"forbid\"\n"));
+    let members = root.split_once("members = [").unwrap().1.split_once(']').unwrap().0;
+    for member in members.split(',').map(|name| name.trim().trim_matches('"')).chain(["."]) {
+        let manifest = Path::new(member).join("Cargo.toml");
+        assert!(read(&manifest).contains("[lints]\nworkspace = true\n"), "{} has lints of its own", manifest.display());
+    }
+    // A workspace of its own.
+    assert!(read(Path::new("fuzz/Cargo.toml")).contains("[lints.rust]\nunsafe_code = \"forbid\"\n"));
+}
+
 /// All tests of a binary share a cluster: each has names of its own.
 #[test]
 fn no_two_tests_have_the_same_prefix() {

@@ -45,7 +45,8 @@ fn validate_documents(bencher: Bencher<'_, '_>, kind: &str) {
     let documents = yaml::parse(&mut Findings::new(&file), Budget::default());
     bencher.counter(ItemsCount::new(DOCUMENTS)).counter(BytesCount::of_str(&text)).bench_local(|| {
         let (mut conditions, mut findings) = (Conditions::default(), Findings::new(&file));
-        let classes: Vec<_> = documents.iter().map(|it| validate(it, &Scope::Platform, &mut conditions, &mut findings)).collect();
+        let classes: Vec<_> =
+            documents.iter().map(|it| validate(it, &Scope::Platform, &mut conditions, &mut findings)).collect();
         assert_eq!(findings.errors(), 0);
         classes
     });

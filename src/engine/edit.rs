@@ -99,7 +99,10 @@ mod tests {
         let wanted = [("spec.controllerName", "example.com/c"), ("spec.description", "first")];
         DefaultClass {
             name: "edge".into(),
-            units: wanted.into_iter().map(|(unit, value)| (unit.parse::<Unit>().unwrap(), UnitValue::from(value))).collect(),
+            units: wanted
+                .into_iter()
+                .map(|(unit, value)| (unit.parse::<Unit>().unwrap(), UnitValue::from(value)))
+                .collect(),
             policy: policy.into(),
             when: None,
             author: Author::Platform,

@@ -15,11 +15,11 @@ use crate::engine::defaults::Defaults;
 use crate::engine::diagnostic::text::FileText;
 use crate::engine::diagnostic::{Code, Diagnostic, Related, Severity, quoted};
 use crate::engine::document::Span;
-use crate::engine::shared::Shared;
-use crate::engine::when::Conditions;
 use crate::engine::manifest::Subject;
+use crate::engine::shared::Shared;
 use crate::engine::tenancy::Scope;
 use crate::engine::validate::Candidate;
+use crate::engine::when::Conditions;
 
 /// The most documents of a source.
 const DOCUMENTS_AT_MOST: usize = 100_000;
@@ -84,24 +84,14 @@ impl Loader {
             return Reload::Unchanged;
         }
         self.digest = Some(digest);
-        let mut conditions = Conditions::default();
-        let mut load = |file| Arc::new(LoadedFile::load(file, &self.scope, &mut conditions, &mut self.shared));
-        self.files = snapshot
-            .files()
-            .iter()
-            .map(|file| {
-                let known = self.files.get(&file.name).filter(|known| known.digest == file.digest);
-                (file.name.clone(), known.cloned().unwrap_or_else(|| load(file)))
-            })
-            .collect();
-        self.shared.forget_unshared();
+        self.files = self.load_files(snapshot);
         let mut findings = snapshot.findings().to_vec();
         findings.extend(self.files.values().flat_map(|file| file.findings.iter().cloned()));
         findings.extend(self.too_many_documents(DOCUMENTS_AT_MOST));
         findings.extend(self.duplicates(snapshot));
         findings.sort_by(|a, b| a.order().cmp(&b.order()));
         let is_rejected = findings.iter().any(|finding| finding.severity == Severity::Error);
-        let findings = shown(findings);
+        let findings = shown(findings, self.files.values().map(|file| file.left_out).sum());
         if is_rejected {
             return Reload::Rejected { findings };
         }
@@ -110,6 +100,32 @@ impl Loader {
             Arc::new(candidates.filter_map(|candidate| candidate.described.clone()).collect());
         self.defaults = Some(defaults.clone());
         Reload::Accepted { defaults, findings }
+    }
+
+    /// The files of a snapshot, loaded unless they are known. What they hold in memory is bounded: those behind the most
+    /// documents aren't read, and those behind the most findings keep one of theirs.
+    fn load_files(&mut self, snapshot: &Snapshot) -> BTreeMap<Arc<str>, Arc<LoadedFile>> {
+        let mut files = BTreeMap::new();
+        let (mut documents, mut findings) = (0, 0);
+        let mut conditions = Conditions::default();
+        for file in snapshot.files() {
+            if documents > DOCUMENTS_AT_MOST {
+                break;
+            }
+            let known = self.files.get(&file.name).filter(|known| known.digest == Some(file.digest));
+            let loaded = known.cloned().unwrap_or_else(|| {
+                let mut loaded = LoadedFile::load(file, &self.scope, &mut conditions, &mut self.shared);
+                if findings > FINDINGS_AT_MOST {
+                    loaded.keep_one_finding();
+                }
+                Arc::new(loaded)
+            });
+            documents += loaded.documents;
+            findings += loaded.findings.len();
+            files.insert(file.name.clone(), loaded);
+        }
+        self.shared.forget_unshared();
+        files
     }
 
     /// Makes the next load one of its own, also if the content is what it was: the source was unreadable meanwhile.
@@ -192,11 +208,11 @@ fn claims(candidate: &Candidate) -> impl Iterator<Item = (Claim<'_>, Span)> {
     std::iter::once(name).chain(namespaces)
 }
 
-/// The first findings, and how many there are besides.
-fn shown(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+/// The first findings, and how many there are besides, with those that were left out before.
+fn shown(mut findings: Vec<Diagnostic>, left_out: usize) -> Vec<Diagnostic> {
     if findings.len() > FINDINGS_AT_MOST {
         let rest = findings.split_off(FINDINGS_AT_MOST);
-        let message = format!("{} more findings are not shown", rest.len());
+        let message = format!("{} more findings are not shown", rest.len() + left_out);
         let mut finding = Diagnostic::of_file(Code::TooManyFindings, &rest[0].place.file, message);
         if rest.iter().all(|finding| finding.severity == Severity::Warning) {
             finding.severity = Severity::Warning;

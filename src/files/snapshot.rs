@@ -6,25 +6,22 @@
 //!
 //! What is wrong with single files is a finding, and the snapshot goes on without them.
 
+mod directory;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::engine::diagnostic::{Code, Diagnostic};
+use self::directory::{Entry, FILE_AT_MOST, Refusal, SOURCE_AT_MOST};
+use self::directory::{is_defaults_file, read_directory, read_file, source_too_large, too_large};
+use crate::engine::diagnostic::Diagnostic;
 
-/// The greatest size of a file, in bytes.
-const FILE_AT_MOST: usize = 1 << 20;
-/// The greatest size of all files together, in bytes.
-const SOURCE_AT_MOST: usize = 64 << 20;
 /// How often a mount that is replaced during the read is read again.
 const ATTEMPTS: usize = 5;
 
@@ -84,16 +81,6 @@ pub enum SnapshotError {
     },
 }
 
-/// A file as it was found, before the limits of the source.
-type Entry = (String, Result<Vec<u8>, Refusal>);
-
-/// Why a file isn't read.
-#[derive(Debug)]
-struct Refusal {
-    code: Code,
-    message: String,
-}
-
 impl Snapshot {
     /// Reads a directory, or a single file.
     pub fn read(path: &Path) -> Result<Self, SnapshotError> {
@@ -107,7 +94,8 @@ impl Snapshot {
         if metadata.is_file() {
             let name = path.file_name().or(root.file_name()).unwrap_or_default().to_string_lossy().into_owned();
             let locate = || fs::canonicalize(path).map(Some);
-            return settled(locate, &shown(), |file| Ok(read_file(file))).map(|read| Self::collect([(name, read)]));
+            return settled(locate, &shown(), |file| Ok(read_file(file, None)))
+                .map(|read| Self::collect([(name, read)]));
         }
         if !metadata.is_dir() {
             return Err(SnapshotError::NeitherDirectoryNorFile { path: shown() });
@@ -182,18 +170,15 @@ impl Snapshot {
         for (name, read) in found {
             let name = Arc::<str>::from(name);
             hash(name.as_bytes());
+            size += read.as_ref().map_or(0, Vec::len);
             let refusal = match read {
-                Ok(bytes) if size + bytes.len() <= SOURCE_AT_MOST => {
-                    size += bytes.len();
+                Ok(bytes) if size <= SOURCE_AT_MOST => {
                     let digest: [u8; 32] = Sha256::digest(&bytes).into();
                     hash(&digest);
                     files.push(SnapshotFile { name, bytes, digest });
                     continue;
                 }
-                Ok(_) => {
-                    let limit = SOURCE_AT_MOST >> 20;
-                    Refusal { code: Code::TooLarge, message: format!("with this file, all files are over {limit} MiB") }
-                }
+                Ok(_) => source_too_large(),
                 Err(refusal) => refusal,
             };
             hash(refusal.message.as_bytes());
@@ -229,100 +214,6 @@ fn settled<T>(
     Err(SnapshotError::Unsettled { path: shown.to_owned() })
 }
 
-/// Reads the defaults files of a directory, in byte order of their names. No link may lead out of `root`.
-fn read_directory(directory: &Path, root: &Path) -> io::Result<Vec<Entry>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if is_defaults_file(name.as_bytes()) {
-            let is_regular = entry.file_type().is_ok_and(|kind| kind.is_file());
-            names.push((name, is_regular));
-        }
-    }
-    names.sort_by(|(a, _), (b, _)| a.as_bytes().cmp(b.as_bytes()));
-    let mut files = Vec::new();
-    for (name, is_regular) in names {
-        let shown = name.to_string_lossy().into_owned();
-        let path = directory.join(&name);
-        // What is no link leads nowhere else. If it has become one since it was listed, it isn't opened.
-        if is_regular
-            && name.to_str().is_some()
-            && let Ok(file) = open(&path, libc::O_NOFOLLOW)
-        {
-            files.push((shown, read_open(&file)));
-            continue;
-        }
-        let read = match fs::canonicalize(path) {
-            Err(error) => Err(unreadable(&error)),
-            Ok(path) if !path.starts_with(root) => {
-                Err(refusal(Code::Unreadable, "this link leads out of the directory, and isn't followed"))
-            }
-            Ok(path) if path.is_dir() => continue,
-            Ok(_) if name.to_str().is_none() => Err(refusal(Code::NotUtf8, "the file's name is not UTF-8")),
-            Ok(path) => read_file(&path),
-        };
-        files.push((shown, read));
-    }
-    Ok(files)
-}
-
-fn is_defaults_file(name: &[u8]) -> bool {
-    !name.starts_with(b".") && [&b".yaml"[..], b".yml", b".json"].iter().any(|extension| name.ends_with(extension))
-}
-
-/// Reads a regular file, at most one byte more than is allowed.
-fn read_file(path: &Path) -> Result<Vec<u8>, Refusal> {
-    // Opening a device may do something, so it's looked at first. What is opened may be another thing by then: a FIFO
-    // without a writer mustn't block.
-    if !fs::metadata(path).map_err(|error| unreadable(&error))?.is_file() {
-        return Err(not_regular());
-    }
-    read_open(&open(path, 0).map_err(|error| unreadable(&error))?)
-}
-
-fn read_open(file: &File) -> Result<Vec<u8>, Refusal> {
-    let metadata = file.metadata().map_err(|error| unreadable(&error))?;
-    if !metadata.is_file() {
-        return Err(not_regular());
-    }
-    read_bounded(file, metadata.len()).map_err(|error| unreadable(&error))?.ok_or_else(too_large)
-}
-
-fn open(path: &Path, flags: libc::c_int) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | flags).open(path)
-}
-
-/// Reads a file that seems to have so many bytes; `None` if there are more than a file may hold.
-fn read_bounded(file: &File, size: u64) -> io::Result<Option<Vec<u8>>> {
-    // With some room beyond its end the end is found without growing.
-    let room = usize::try_from(size).unwrap_or(FILE_AT_MOST).min(FILE_AT_MOST) + 64;
-    let mut bytes = Vec::with_capacity(room);
-    file.take(FILE_AT_MOST as u64 + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() <= FILE_AT_MOST).then_some(bytes))
-}
-
-fn not_regular() -> Refusal {
-    refusal(Code::Unreadable, "this is not a regular file")
-}
-
 fn bounded(bytes: Vec<u8>) -> Result<Vec<u8>, Refusal> {
     if bytes.len() > FILE_AT_MOST { Err(too_large()) } else { Ok(bytes) }
-}
-
-fn refusal(code: Code, message: impl Into<String>) -> Refusal {
-    Refusal { code, message: message.into() }
-}
-
-fn unreadable(error: &io::Error) -> Refusal {
-    let message = match error.kind() {
-        io::ErrorKind::NotFound => "the file is gone, or the link leads nowhere".to_owned(),
-        io::ErrorKind::PermissionDenied => "the file can't be read: permission denied".to_owned(),
-        _ => format!("the file can't be read: {error}"),
-    };
-    refusal(Code::Unreadable, message)
-}
-
-fn too_large() -> Refusal {
-    refusal(Code::TooLarge, format!("the file is over {} MiB", FILE_AT_MOST >> 20))
 }

@@ -38,16 +38,14 @@ async fn the_values_on_the_page_are_values() {
 
 #[test]
 fn links_between_pages_lead_somewhere() {
-    for page in
-        [
-            "docs/admission.md",
-            "docs/installing.md",
-            "docs/metrics-and-alerts.md",
-            "docs/templates.md",
-            "docs/upgrading.md",
-            "README.md",
-        ]
-    {
+    for page in [
+        "docs/admission.md",
+        "docs/installing.md",
+        "docs/metrics-and-alerts.md",
+        "docs/templates.md",
+        "docs/upgrading.md",
+        "README.md",
+    ] {
         let text = yaml::read(page);
         let links = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
         for link in links.filter(|link| !link.starts_with("http") && !link.starts_with('#')) {

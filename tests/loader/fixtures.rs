@@ -214,6 +214,11 @@ fn many_findings_are_counted_not_shown() {
     let files = ["a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml"].map(|name| (name, "1\n---\n".repeat(450)));
     let message = "e.yaml:401:1: 250 more findings are not shown".to_owned();
     assert_eq!(last(&rejected(load_files(files))), (2001, Code::TooManyFindings, Severity::Error, message));
+    // Of what isn't shown anyway, one finding of a file is kept, and all are counted.
+    let files = ["a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml", "f.yaml", "g.yaml"];
+    let files = files.map(|name| (name, "1\n---\n".repeat(450)));
+    let message = "e.yaml:401:1: 1150 more findings are not shown".to_owned();
+    assert_eq!(last(&rejected(load_files(files))), (2001, Code::TooManyFindings, Severity::Error, message));
     let classes = (0..501).map(|number| plain_class(&format!("a{number}")));
     let with_warning = classes.map(|class| class.replace("metadata: {", "metadata: {uid: 1, "));
     match load_files([("a.yaml", with_warning.collect())]) {

@@ -5,7 +5,7 @@
 mod agreement;
 mod conditions;
 mod fixtures;
-mod robustness;
+mod json;
 mod schema;
 mod templates;
 mod tree;

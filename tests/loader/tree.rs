@@ -7,7 +7,7 @@ use jsonschema::Draft;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::robustness::json;
+use crate::json::json;
 
 /// Each kind of question that a validator asks a value.
 fn schemas() -> Vec<Value> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::engine::defaults::Described;
 use crate::engine::diagnostic::text::{FileText, Findings};
-use crate::engine::diagnostic::{Code, Diagnostic, Finding};
+use crate::engine::diagnostic::{Code, Diagnostic, Finding, Severity};
 use crate::engine::document::Span;
 use crate::engine::shared::Shared;
 use crate::engine::tenancy::Scope;
@@ -20,20 +20,23 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// A file that was parsed and validated.
 #[derive(Debug)]
 pub(super) struct LoadedFile {
-    /// The SHA-256 of its content.
-    pub(super) digest: [u8; 32],
+    /// The SHA-256 of its content; `None` if it must be loaded again, for not all that was found is kept.
+    pub(super) digest: Option<[u8; 32]>,
     /// How many documents it has, empty ones left out.
     pub(super) documents: usize,
     /// What it describes.
     pub(super) candidates: Vec<Candidate>,
     /// What is wrong with it.
     pub(super) findings: Vec<Diagnostic>,
+    /// How many findings there were besides.
+    pub(super) left_out: usize,
 }
 
 impl LoadedFile {
     /// Loads a file. Conditions that are known aren't compiled again, and what is shared depends on it in memory alone.
     pub(super) fn load(file: &SnapshotFile, scope: &Scope, conditions: &mut Conditions, shared: &mut Shared) -> Self {
-        let mut loaded = Self { digest: file.digest, documents: 0, candidates: Vec::new(), findings: Vec::new() };
+        let digest = Some(file.digest);
+        let mut loaded = Self { digest, documents: 0, candidates: Vec::new(), findings: Vec::new(), left_out: 0 };
         if let Err(finding) = decode(file) {
             loaded.findings.push(*finding);
             return loaded;
@@ -53,6 +56,17 @@ impl LoadedFile {
         loaded.candidates.shrink_to_fit();
         loaded.findings = findings.into_list();
         loaded
+    }
+
+    /// Keeps one finding, an error if there is one: the others would not be shown.
+    pub(super) fn keep_one_finding(&mut self) {
+        if self.findings.len() > 1 {
+            let error = self.findings.iter().position(|finding| finding.severity == Severity::Error);
+            let kept = self.findings.swap_remove(error.unwrap_or_default());
+            self.left_out = self.findings.len();
+            self.findings = vec![kept];
+            self.digest = None;
+        }
     }
 }
 

@@ -139,3 +139,28 @@ fn findings_of_the_snapshot_reject_too() {
     let source = snapshot(&[("a.yaml", &class("a", "x")), ("b.yaml", &large)]);
     assert_eq!(rejected(Loader::default().load(&source)), ["b.yaml:1:1: the file is over 1 MiB"]);
 }
+
+/// What is left out of a file because of others is found when the others are repaired; and an error behind many warnings
+/// is one.
+#[test]
+fn a_file_behind_many_findings_is_loaded_again() {
+    let warnings = |name: &str| {
+        let with_status = |number| class(&format!("{name}{number}"), "x").replace("metadata:", "status: {}\nmetadata:");
+        (0..450).map(with_status).collect::<String>()
+    };
+    let texts = ["a", "b", "c", "d", "e"].map(warnings);
+    let bad = warnings("f") + &class("f", "10") + &class("f1000", "20");
+    let names = ["a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml"];
+    let mut files: Vec<_> = names.into_iter().zip(texts.iter().map(String::as_str)).collect();
+    files.push(("f.yaml", &bad));
+    let mut loader = Loader::default();
+    let found = rejected(loader.load(&snapshot(&files)));
+    assert_eq!(found.len(), 2001);
+    assert!(
+        found[2000].starts_with("e.yaml:") && found[2000].ends_with(": 702 more findings are not shown"),
+        "{found:?}"
+    );
+    let found = rejected(loader.load(&snapshot(&files[5..])));
+    assert_eq!(found.len(), 452);
+    assert_eq!(found.iter().filter(|finding| finding.contains("expected a string")).count(), 2, "{found:?}");
+}

@@ -1,6 +1,6 @@
 //! Snapshots of real directories, of mounts as kubelet makes them, and of what stands in for a file.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use tempfile::{TempDir, tempdir};
 
+use super::directory::{Refusal, open};
 use super::*;
+use std::os::unix::ffi::OsStrExt;
 
 fn directory(files: &[(&str, &str)]) -> TempDir {
     let directory = tempdir().unwrap();
@@ -255,7 +257,7 @@ fn a_file_without_permission_is_a_finding() {
         assert_eq!(names(&snapshot), ["b.yaml"]);
         assert_eq!(findings(&snapshot), ["unreadable a.yaml: the file can't be read: permission denied"]);
     }
-    let refused = unreadable(&io::Error::from(io::ErrorKind::PermissionDenied));
+    let refused = Refusal::from(io::Error::from(io::ErrorKind::PermissionDenied));
     assert_eq!(refused.message, "the file can't be read: permission denied");
 }
 
