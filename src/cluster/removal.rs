@@ -172,11 +172,11 @@ mod tests {
     /// Whether the classes of the platform, of the tenant a and of a tenant that isn't there (any more) may be left.
     fn may_leave(empty: EmptySource, sources: Vec<SourceState>, tenants: Vec<TenantState>) -> [bool; 3] {
         let now = Instant::now();
-        let mut gate = RemovalGate::new(now, Duration::from_secs(180), empty);
+        let mut gate = RemovalGate::new(now, Duration::from_mins(3), empty);
         gate.load(&Configuration::of(None, Names::Decided, sources, tenants));
         let authors = [Author::Platform, Author::Tenant("a".into()), Author::Tenant("gone".into())];
         assert!(authors.iter().all(|author| gate.leaving(author, now).is_none()), "a mount may lag");
-        authors.map(|author| gate.leaving(&author, now + Duration::from_secs(180)).is_some())
+        authors.map(|author| gate.leaving(&author, now + Duration::from_mins(3)).is_some())
     }
 
     #[test]

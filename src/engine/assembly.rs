@@ -99,11 +99,13 @@ pub fn assemble(holdings: &[Holding<'_>], previous: Option<&Defaults>, holders: 
         for (loser, finding) in told {
             findings[loser].push(finding);
         }
-        findings.iter_mut().for_each(|findings| findings.sort_by(|a, b| a.order().cmp(&b.order())));
+        for findings in &mut findings {
+            findings.sort_by(|a, b| a.order().cmp(&b.order()));
+        }
     }
 }
 
-impl<'a> Holding<'a> {
+impl Holding<'_> {
     /// What was in force and is allowed still.
     fn kept(&self) -> Option<Arc<Defaults>> {
         let in_force = self.in_force?;
@@ -243,8 +245,8 @@ impl<'a> Table<'a> {
         let winners: Vec<_> =
             claims.contested.iter().map(|(claim, claimants)| (*claim, self.winner(*claim, claimants))).collect();
         let contested: HashMap<_, _> = winners.iter().copied().collect();
-        let in_force = |(index, content): (usize, &Option<&Arc<Defaults>>)| {
-            let content = (*content)?;
+        let in_force = |(index, content): (usize, Option<&Arc<Defaults>>)| {
+            let content = content?;
             if contested.is_empty() {
                 return Some(content.clone());
             }
@@ -258,8 +260,8 @@ impl<'a> Table<'a> {
                 }
             }))
         };
-        let in_force: Vec<_> = contents.iter().enumerate().map(in_force).collect();
-        let defaults = Defaults::merged(in_force.iter().flatten());
+        let in_force: Vec<_> = contents.iter().copied().enumerate().map(in_force).collect();
+        let defaults = Defaults::merged(&in_force.iter().flatten());
         let verdicts = in_force.into_iter().zip(findings);
         Assembly {
             defaults,

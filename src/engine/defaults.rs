@@ -93,7 +93,7 @@ impl Defaults {
 
     /// What all of these describe together, which is what the one describes if only one does; `None` if there are none.
     /// No two of them describe the same.
-    pub(super) fn merged<'d>(all: impl Iterator<Item = &'d Arc<Self>> + Clone) -> Option<Arc<Self>> {
+    pub(super) fn merged<'d>(all: &(impl Iterator<Item = &'d Arc<Self>> + Clone)) -> Option<Arc<Self>> {
         let mut filled = all.clone().filter(|defaults| !defaults.is_empty());
         let (first, second) = (filled.next(), filled.next());
         let (Some(first), Some(second)) = (first, second) else { return first.or(all.clone().next()).cloned() };

@@ -203,7 +203,7 @@ fn class(metadata: Metadata, spec: Map<String, Value>, policy: Policy, author: A
         .flatten()
         .filter(|(key, _)| !limits::CLIENT_SET_ANNOTATIONS.contains(&&**key))
         .map(|(key, value)| (Unit::annotation(&key), value.into()));
-    let policy = Arc::new(Policy::from(policy));
+    let policy = Arc::new(policy);
     let units: Units = spec.chain(labels).chain(annotations).chain(policy.marks()).collect();
     DefaultClass { name, units, policy, when: None, author, origin }
 }

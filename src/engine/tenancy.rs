@@ -113,6 +113,7 @@ impl Scope {
 
 /// What a class asks for, as far as a boundary is about it. What isn't there, or isn't of the right type, is nothing.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are no modes: each says whether a policy is asked for")]
 pub(super) struct Wish<'a> {
     name: Option<&'a str>,
     controller_name: Option<&'a str>,

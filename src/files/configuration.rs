@@ -5,6 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::snapshot::hex;
 use crate::engine::author::Author;
 use crate::engine::defaults::Defaults;
 use crate::engine::diagnostic::Diagnostic;
@@ -88,5 +89,5 @@ fn digest(sources: &[SourceState]) -> Option<String> {
     for (id, digest) in [first, second].into_iter().chain(digests) {
         all.update(format!("{id} {digest}\n"));
     }
-    Some(all.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(hex(&all.finalize()))
 }

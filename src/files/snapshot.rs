@@ -156,8 +156,7 @@ impl Snapshot {
     /// The SHA-256 of all names, contents and findings, in hexadecimal. Equal digests mean equal snapshots.
     #[must_use]
     pub fn digest(&self) -> String {
-        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
-        self.digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+        hex(&self.digest)
     }
 
     fn collect(found: impl IntoIterator<Item = Entry>) -> Self {
@@ -212,6 +211,12 @@ fn settled<T>(
         }
     }
     Err(SnapshotError::Unsettled { path: shown.to_owned() })
+}
+
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 fn bounded(bytes: Vec<u8>) -> Result<Vec<u8>, Refusal> {

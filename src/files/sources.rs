@@ -70,7 +70,7 @@ pub enum News {
 /// All sources.
 #[derive(Debug)]
 pub struct Sources {
-    sources: BTreeMap<SourceId, Source>,
+    all: BTreeMap<SourceId, Source>,
     labelled: BTreeMap<ConfigMapName, Labelled>,
     /// The namespaces whose labelled ConfigMaps are all known.
     listed: BTreeSet<Arc<str>>,
@@ -116,7 +116,7 @@ impl Sources {
     pub fn new(platform: impl IntoIterator<Item = SourceId>) -> Self {
         let source = |id: SourceId| (id.clone(), Source::new(id, Scope::Platform));
         Self {
-            sources: platform.into_iter().map(source).collect(),
+            all: platform.into_iter().map(source).collect(),
             labelled: BTreeMap::new(),
             listed: BTreeSet::new(),
             refused: BTreeMap::new(),
@@ -144,17 +144,17 @@ impl Sources {
     fn note(&mut self, news: News) {
         match news {
             News::Read { id, uid, snapshot } => {
-                if let Some(source) = self.sources.get_mut(&id) {
+                if let Some(source) = self.all.get_mut(&id) {
                     source.load(&snapshot, uid);
                 }
             }
             News::Unreadable(id, finding) => {
-                if let Some(source) = self.sources.get_mut(&id) {
+                if let Some(source) = self.all.get_mut(&id) {
                     source.lose(finding);
                 }
             }
             News::Labelled { name, uid, snapshot } => {
-                self.sources
+                self.all
                     .iter_mut()
                     .filter(|(id, _)| is_tenant_s(id, &name))
                     .for_each(|(_, source)| source.load(&snapshot, uid.clone()));
@@ -162,7 +162,7 @@ impl Sources {
             }
             News::Unlabelled(name) => {
                 let finding = label_lost(&name);
-                self.sources
+                self.all
                     .iter_mut()
                     .filter(|(id, _)| is_tenant_s(id, &name))
                     .for_each(|(_, source)| source.lose(finding.clone()));
@@ -172,7 +172,7 @@ impl Sources {
             }
             News::Deleted(name) => {
                 self.labelled.remove(&name);
-                self.sources.retain(|id, _| {
+                self.all.retain(|id, _| {
                     if let SourceId::Tenant { tenant, config_map } = id
                         && *config_map == name
                     {
@@ -207,7 +207,7 @@ impl Sources {
         let mut wanted: BTreeMap<SourceId, (&Arc<Tenant>, &ConfigMapName, &Labelled)> = BTreeMap::new();
         for (name, labelled) in &self.labelled {
             // What the platform reads by name is the platform's.
-            let is_platform_s = self.sources.contains_key(&SourceId::ConfigMap(name.clone()));
+            let is_platform_s = self.all.contains_key(&SourceId::ConfigMap(name.clone()));
             if let Some(tenant) = tenant_of(&name.namespace)
                 && !is_platform_s
             {
@@ -215,13 +215,13 @@ impl Sources {
                 wanted.insert(id, (tenant, name, labelled));
             }
         }
-        self.sources.retain(|id, _| match id {
+        self.all.retain(|id, _| match id {
             SourceId::Directory | SourceId::ConfigMap(_) | SourceId::Templates => true,
             SourceId::Tenant { .. } => wanted.contains_key(id),
         });
         for (id, (tenant, name, labelled)) in wanted {
             let scope = Scope::Tenant(tenant.clone());
-            let source = self.sources.entry(id.clone()).or_insert_with(|| Source::new(id.clone(), Scope::Platform));
+            let source = self.all.entry(id.clone()).or_insert_with(|| Source::new(id.clone(), Scope::Platform));
             if !source.is_read_by(&scope) {
                 source.set_scope(scope);
                 source.load(&labelled.snapshot, labelled.uid.clone());
@@ -238,7 +238,7 @@ impl Sources {
             Which::All => true,
         };
         let mut holdings: Vec<Holding<'_>> =
-            self.sources.iter().filter(|(id, _)| is_meant(id)).map(|(_, source)| source.holding()).collect();
+            self.all.iter().filter(|(id, _)| is_meant(id)).map(|(_, source)| source.holding()).collect();
         // The last one, whose verdict belongs to no source.
         if which == Which::All {
             holdings.push(self.templates.holding());
@@ -250,7 +250,7 @@ impl Sources {
         let Assembly { defaults, verdicts, is_undecided } = assembly;
         let (mut changes, mut parts, now) = (Vec::new(), Vec::new(), Timestamp::now());
         let mut verdicts = verdicts.into_iter();
-        for (source, verdict) in self.sources.values_mut().zip(&mut verdicts) {
+        for (source, verdict) in self.all.values_mut().zip(&mut verdicts) {
             parts.extend(verdict.in_force.clone());
             changes.extend(source.settle(verdict, now));
         }
@@ -259,17 +259,19 @@ impl Sources {
         if !is_same || self.in_force.is_none() {
             (self.in_force, self.parts) = (defaults, parts);
         }
-        let sources = self.sources.values().map(Source::state).collect();
+        let sources = self.all.values().map(Source::state).collect();
         let tenant = |tenant: &Arc<Tenant>| TenantState {
             name: tenant.name.clone(),
-            listing: match tenant.namespaces.iter().all(|namespace| self.listed.contains(namespace)) {
-                true => Listing::Complete,
-                false => Listing::Incomplete,
+            listing: if tenant.namespaces.iter().all(|namespace| self.listed.contains(namespace)) {
+                Listing::Complete
+            } else {
+                Listing::Incomplete
             },
             deletion: if self.deletions.contains(&tenant.name) { Deletion::Seen } else { Deletion::None },
-            leaving: match tenant.boundary.rights.contains(&Right::Delete) {
-                true => Leaving::AsMarked,
-                false => Leaving::Released,
+            leaving: if tenant.boundary.rights.contains(&Right::Delete) {
+                Leaving::AsMarked
+            } else {
+                Leaving::Released
             },
             trouble: tenant.namespaces.iter().find_map(|namespace| self.refused.get(namespace).cloned()),
         };

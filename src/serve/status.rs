@@ -60,7 +60,8 @@ impl From<TemplatesState> for Templates {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Source {
-    source: SourceId,
+    #[serde(rename = "source")]
+    id: SourceId,
     tenant: Option<Arc<str>>,
     state: LoadState,
     classes: usize,
@@ -86,7 +87,7 @@ impl From<&SourceState> for Source {
             SourceId::Tenant { tenant, .. } => Some(tenant.clone()),
         };
         Self {
-            source: id.clone(),
+            id: id.clone(),
             tenant,
             state: *state,
             classes: *classes,

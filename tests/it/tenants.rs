@@ -109,7 +109,7 @@ async fn nothing_in_a_team_s_files_reaches_past_its_boundary() {
         program
             .source_where(&source(&namespace, "defaults"), "rejected for x", |known| known["state"] == "Rejected")
             .await;
-        s.files(&namespace, "defaults", &[document.clone()]).await;
+        s.files(&namespace, "defaults", std::slice::from_ref(&document)).await;
         let known = program.source_is(&source(&namespace, "defaults"), "Rejected", &codes).await;
         assert_eq!(known["findings"][0]["file"], format!("configmap {namespace}/defaults/00.yaml"), "{document}");
     }

@@ -36,12 +36,11 @@ impl<'de> Visitor<'de> for Covers<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
         let mut all = true;
         while let Some(part) = map.next_key_seed(Part(self.0))? {
-            match part {
-                Some(part) => all &= map.next_value_seed(Covers(part))?,
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                    all = false;
-                }
+            if let Some(part) = part {
+                all &= map.next_value_seed(Covers(part))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+                all = false;
             }
         }
         Ok(all)

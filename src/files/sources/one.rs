@@ -119,9 +119,10 @@ impl Source {
             return None;
         }
         if state == LoadState::Accepted {
-            self.state.filling = match self.candidate.as_ref().is_none_or(|candidate| candidate.is_empty()) {
-                true => Filling::Empty,
-                false => Filling::Filled,
+            self.state.filling = if self.candidate.as_ref().is_none_or(|candidate| candidate.is_empty()) {
+                Filling::Empty
+            } else {
+                Filling::Filled
             };
             self.state.digest = Some(self.digest.clone());
             self.state.loaded_at = Some(now);
