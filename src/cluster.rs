@@ -1,6 +1,7 @@
 //! The cluster: a watch cache, passes over classes, and the loop that runs them.
 
 pub mod api;
+mod backoff;
 pub mod board;
 pub mod breaker;
 pub mod class;
