@@ -3,6 +3,7 @@
 pub mod api;
 mod backoff;
 pub mod board;
+mod bounds;
 pub mod breaker;
 pub mod class;
 pub mod class_api;
@@ -18,6 +19,7 @@ pub mod gate;
 pub mod gateways;
 pub mod kept_names;
 pub mod leader;
+mod lost;
 mod memory;
 pub mod permission;
 pub mod queue;
