@@ -225,7 +225,11 @@ impl ControlPlane {
 
     /// Stops etcd; its data stays. kube-apiserver runs on and answers what it can without.
     pub async fn stop_etcd(&self) -> Result<(), Error> {
-        if self.processes.lock().await.etcd.stop().await { Ok(()) } else { Err(Error::NotEnded { program: Program::Etcd }) }
+        if self.processes.lock().await.etcd.stop().await {
+            Ok(())
+        } else {
+            Err(Error::NotEnded { program: Program::Etcd })
+        }
     }
 
     /// Starts etcd again after [`stop_etcd`](Self::stop_etcd), at the same URL and with its data, and waits until

@@ -167,7 +167,8 @@ impl Scenario {
 
     /// Whether it has come to its end, as somebody sees who knows the contract.
     pub async fn is_over(self, cast: &Cast) -> bool {
-        let described = async |suffix, description: &str| cast.class(suffix).await["spec"]["description"] == description;
+        let described =
+            async |suffix, description: &str| cast.class(suffix).await["spec"]["description"] == description;
         let is_gone = async |suffix| cast.class(suffix).await.is_null();
         match self {
             Self::Start => {

@@ -1,5 +1,6 @@
 //! Every revision of every class of a control plane, in order.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ impl History {
         let revisions = Arc::<Mutex<Vec<Revision>>>::default();
         let recorded = revisions.clone();
         tokio::spawn(async move {
-            let mut version = "0".to_owned();
+            let mut version = String::new();
             loop {
                 // A server that is gone for a moment comes back with its history.
                 let _ = watch(&client, &mut version, &recorded).await;
@@ -64,6 +65,9 @@ impl History {
 }
 
 async fn watch(client: &Client, version: &mut String, to: &Mutex<Vec<Revision>>) -> Result<(), kube::Error> {
+    if version.is_empty() {
+        *version = list(client, to).await?;
+    }
     let path = format!("{CLASSES}?watch=true&allowWatchBookmarks=true&resourceVersion={version}");
     let response = client.send(Request::get(path).body(kube::client::Body::empty()).unwrap()).await?;
     let mut body = response.into_body();
@@ -73,7 +77,11 @@ async fn watch(client: &Client, version: &mut String, to: &Mutex<Vec<Revision>>)
         while let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
             let line: Vec<_> = buffer.drain(..=end).collect();
             let Ok(event) = serde_json::from_slice::<Value>(&line) else { continue };
-            assert_ne!(event["type"], "ERROR", "the history has a gap: {event}");
+            if event["type"] == "ERROR" {
+                // A server that was started anew remembers nothing of before.
+                version.clear();
+                return Ok(());
+            }
             let metadata = &event["object"]["metadata"];
             let Some(new) = metadata["resourceVersion"].as_str() else { continue };
             new.clone_into(version);
@@ -86,4 +94,24 @@ async fn watch(client: &Client, version: &mut String, to: &Mutex<Vec<Revision>>)
         }
     }
     Ok(())
+}
+
+/// What became of all classes since the last revision that was seen; the version to watch from.
+async fn list(client: &Client, to: &Mutex<Vec<Revision>>) -> Result<String, kube::Error> {
+    let list: Value = client.request(Request::get(CLASSES).body(Vec::new()).unwrap()).await?;
+    let version = list["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
+    let mut revisions = to.lock().unwrap();
+    let mut last: BTreeMap<String, Revision> =
+        revisions.iter().map(|revision| (revision.class.clone(), revision.clone())).collect();
+    for object in list["items"].as_array().into_iter().flatten() {
+        let metadata = &object["metadata"];
+        let class = metadata["name"].as_str().unwrap().to_owned();
+        let new = metadata["resourceVersion"].as_str().unwrap().to_owned();
+        if last.remove(&class).is_none_or(|last| last.version != new) {
+            revisions.push(Revision { class, version: new, object: object.clone() });
+        }
+    }
+    let gone = last.into_values().filter(|last| !last.object.is_null());
+    revisions.extend(gone.map(|last| Revision { version: version.clone(), object: Value::Null, ..last }));
+    Ok(version)
 }

@@ -172,6 +172,7 @@ impl Rig {
             match result {
                 Ok(()) => println!("ok     {plan} ({took:.1} s)"),
                 Err(why) => {
+                    // In one piece, whoever else prints.
                     println!("FAILED {plan} ({took:.1} s)\n{why}\nend of {plan}");
                     failures.lock().unwrap().push(plan);
                 }

@@ -110,7 +110,9 @@ pub fn hurried(recordings: &[Recording]) -> Vec<String> {
     let mut told = Vec::new();
     for recording in recordings {
         for (index, refused) in recording.iter().enumerate() {
-            let (Some(Fault::Status(_, Some(seconds))), Some(target)) = (refused.fault, refused.target) else { continue };
+            let (Some(Fault::Status(_, Some(seconds))), Some(target)) = (refused.fault, refused.target) else {
+                continue;
+            };
             let away = Duration::from_secs(u64::from(seconds.min(60)));
             let is_same = |sent: &&crate::recording::Sent| {
                 sent.target == Some(target) && sent.request.path == refused.request.path
@@ -128,9 +130,8 @@ pub fn hurried(recordings: &[Recording]) -> Vec<String> {
 /// Whether anything was written since.
 pub fn is_quiet(recordings: &[Recording], since: Instant) -> bool {
     let writes = [Target::ClassWrite, Target::StateWrite, Target::Event];
-    let is_late = |sent: &&crate::recording::Sent| {
-        sent.at > since && sent.target.is_some_and(|target| writes.contains(&target))
-    };
+    let is_late =
+        |sent: &&crate::recording::Sent| sent.at > since && sent.target.is_some_and(|target| writes.contains(&target));
     recordings.iter().flatten().find(is_late).is_none()
 }
 
@@ -143,7 +144,12 @@ pub fn violations(manager: &str, prefix: &str, rights: &Rights, history: &[Revis
         let before = known.insert(suffix, &revision.object).unwrap_or(&Value::Null);
         let mut tell = |what: String| {
             let shown = |object: &Value| format!("{object:#}");
-            told.push(format!("{suffix} at {}: {what}\nbefore {}\nafter {}", revision.version, shown(before), shown(&revision.object)));
+            told.push(format!(
+                "{suffix} at {}: {what}\nbefore {}\nafter {}",
+                revision.version,
+                shown(before),
+                shown(&revision.object)
+            ));
         };
         if revision.object.is_null() {
             *deletions.entry(suffix).or_default() += 1;
@@ -177,7 +183,8 @@ pub fn violations(manager: &str, prefix: &str, rights: &Rights, history: &[Revis
             let entries = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
             entries.into_iter().filter(|entry| entry["manager"] != manager).collect::<Vec<_>>()
         };
-        let gone: Vec<_> = entries(before).into_iter().filter(|entry| !entries(&revision.object).contains(entry)).collect();
+        let gone: Vec<_> =
+            entries(before).into_iter().filter(|entry| !entries(&revision.object).contains(entry)).collect();
         if takes.is_empty() && !gone.is_empty() {
             tell(format!("what others own was changed: {gone:#?}"));
         }

@@ -64,7 +64,7 @@ pub enum Fault {
     GarbledEvent,
     /// The version to watch from is too old: told by an event.
     GoneEvent,
-    /// The same, told by a status; this is also what answers to a list.
+    /// The same, told by a status, however often the same version is asked for.
     GoneStatus,
     /// SIGKILL before the server sees the request; the program is started again.
     KillBefore,
@@ -178,6 +178,9 @@ const AT_REQUESTS: [Fault; 18] = [
     Fault::LateAnswer,
     Fault::KillBefore,
 ];
+/// What strikes an Event, which nobody waits for.
+const AT_ASIDES: [Fault; 5] =
+    [Fault::Status(429, Some(2)), Fault::Outage, Fault::Hang, Fault::LostAnswer, Fault::KillBefore];
 /// What strikes the beginning of a watch.
 const AT_WATCHES: [Fault; 13] = [
     Fault::Status(429, None),
@@ -216,16 +219,14 @@ impl Scenario {
     fn requests(self) -> &'static [(Target, u32)] {
         use Target::{ClassRead, ClassWrite, Crd, Discovery, Event, GatewayList, Lease, StateRead, StateWrite};
         match self {
-            Self::Start => {
-                &[(Discovery, 3), (Crd, 1), (ClassWrite, 3), (StateRead, 1), (StateWrite, 1), (Event, 2)]
-            }
-            Self::Reload => &[(ClassWrite, 2), (Event, 2)],
+            Self::Start => &[(Discovery, 3), (Crd, 1), (ClassWrite, 3), (StateRead, 1), (StateWrite, 1), (Event, 1)],
+            Self::Reload => &[(ClassWrite, 2), (Event, 1)],
             Self::Deletion => &[(ClassWrite, 1), (Event, 1)],
-            Self::Edit => &[(ClassWrite, 2), (Event, 2)],
+            Self::Edit => &[(ClassWrite, 2), (Event, 1)],
             Self::Adoption => &[(ClassRead, 1), (ClassWrite, 2), (Event, 1)],
-            Self::Release => &[(ClassRead, 4), (ClassWrite, 3), (GatewayList, 2), (Event, 2)],
+            Self::Release => &[(ClassRead, 4), (ClassWrite, 3), (GatewayList, 2), (Event, 1)],
             Self::Replacement => &[(ClassRead, 2), (ClassWrite, 2), (GatewayList, 1), (Event, 1)],
-            Self::Protection => &[(ClassWrite, 2), (Event, 2)],
+            Self::Protection => &[(ClassWrite, 2), (Event, 1)],
             Self::Replicas => &[(ClassWrite, 2), (Lease, 2)],
         }
     }
@@ -243,8 +244,7 @@ impl Scenario {
     /// How many events each watch has at least.
     fn events(self) -> &'static [(Target, u32)] {
         match self {
-            Self::Start => &[(Target::CrdWatch, 1), (Target::ClassWatch, 2)],
-            Self::Reload | Self::Deletion | Self::Adoption | Self::Replicas => &[(Target::ClassWatch, 2)],
+            Self::Start | Self::Reload | Self::Deletion | Self::Adoption | Self::Replicas => &[(Target::ClassWatch, 2)],
             Self::Edit => &[(Target::ClassWatch, 3)],
             Self::Release | Self::Replacement => &[(Target::ClassWatch, 2), (Target::GatewayWatch, 1)],
             Self::Protection => &[(Target::ClassWatch, 1), (Target::GatewayWatch, 2)],
@@ -263,7 +263,7 @@ impl Plan {
             };
             for &(target, most) in scenario.requests() {
                 for nth in 1..=most {
-                    add(&AT_REQUESTS, target, nth);
+                    add(if target == Target::Event { &AT_ASIDES } else { &AT_REQUESTS[..] }, target, nth);
                     // Nothing is done by a read, so that it doesn't matter when.
                     if matches!(target, Target::ClassWrite | Target::StateWrite | Target::Lease) {
                         add(&[Fault::KillAfter], target, nth);

@@ -64,6 +64,8 @@ struct Armed {
     position: Position,
     seen: u32,
     fired: u32,
+    /// The version that is too old.
+    gone: Option<String>,
 }
 
 /// A connection that ends without an answer.
@@ -105,7 +107,7 @@ impl Wire {
 
     /// Prepares a fault. Requests and events are counted from now on.
     pub fn arm(&self, fault: Fault, position: Position) {
-        self.line.state().armed = Some(Armed { fault, position, seen: 0, fired: 0 });
+        self.line.state().armed = Some(Armed { fault, position, seen: 0, fired: 0, gone: None });
     }
 
     /// How often the fault struck.
@@ -139,8 +141,8 @@ impl Line {
         self.state.lock().unwrap()
     }
 
-    /// Counts a request or an event; the fault that strikes it, if one does.
-    pub fn strikes(&self, target: Option<Target>, kind: Kind) -> Option<Fault> {
+    /// Counts a request, or an event, with the version that it is to begin at; the fault that strikes it, if one does.
+    pub fn strikes(&self, target: Option<Target>, kind: Kind, version: Option<&str>) -> Option<Fault> {
         let mut state = self.state();
         let armed = state.armed.as_mut()?;
         // What happens to the server happens at a request.
@@ -148,9 +150,18 @@ impl Line {
         if Some(armed.position.target) != target || own != kind || armed.fault == Fault::Behind {
             return None;
         }
+        if let Some(gone) = &armed.gone
+            && version.is_some_and(|version| version == gone)
+        {
+            return Some(armed.fault);
+        }
         armed.seen += 1;
         let struck = (armed.position.nth..armed.position.nth + armed.fault.times()).contains(&armed.seen);
         armed.fired += u32::from(struck);
+        if struck && armed.fault == Fault::GoneStatus {
+            // A list is asked for without one, or for any.
+            armed.gone = version.filter(|version| *version != "0").map(str::to_owned);
+        }
         struck.then_some(armed.fault)
     }
 
@@ -178,13 +189,15 @@ async fn answer(line: Arc<Line>, request: Request<Incoming>) -> Result<Response<
     let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
     let request = Recorded::new(&head, &body);
     let target = Target::of(&request);
-    let fault = line.strikes(target, Kind::Request);
+    let version = request.query.split('&').find_map(|part| part.strip_prefix("resourceVersion="));
+    let fault = line.strikes(target, Kind::Request, version);
     let index = {
         let mut state = line.state();
         state.recording.push(Sent { request, target, at: Instant::now(), fault });
         state.recording.len() - 1
     };
-    let is_watch = target.filter(|target| target.is_watch() && head.uri.query().unwrap_or_default().contains("watch=true"));
+    let is_watch =
+        target.filter(|target| target.is_watch() && head.uri.query().unwrap_or_default().contains("watch=true"));
     let passing = Passing { line: line.clone(), head, body };
     let answer = match (fault, is_watch) {
         (Some(fault), _) => passing.strike(fault).await,
