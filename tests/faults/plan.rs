@@ -202,6 +202,9 @@ const AT_EVENTS: [Fault; 6] =
     [Fault::Cut, Fault::HalfEvent, Fault::Stall, Fault::HoldBack, Fault::GarbledEvent, Fault::GoneEvent];
 const AT_SERVERS: [Fault; 3] = [Fault::RestartApiserver, Fault::RestartEtcd, Fault::PauseEtcd];
 
+/// How many plans of each scenario a sample has at least.
+const PER_SCENARIO: usize = 6;
+
 impl Scenario {
     pub const ALL: [Self; 9] = [
         Self::Start,
@@ -281,7 +284,11 @@ impl Plan {
             add(&AT_SERVERS, Target::ClassWrite, 1);
             add(&AT_SERVERS, Target::ClassWatch, 1);
             match scenario {
-                Scenario::Replicas => add(&[Fault::StopLeader], Target::ClassWrite, 1),
+                Scenario::Replicas => {
+                    for (target, nth) in [(Target::ClassWrite, 1), (Target::ClassWrite, 2), (Target::Lease, 1)] {
+                        add(&[Fault::StopLeader], target, nth);
+                    }
+                }
                 _ => add(&[Fault::Behind], Target::ClassWatch, 1),
             }
         }
@@ -295,7 +302,9 @@ impl Plan {
         let (mut faults, mut scenarios, mut chosen) = (Vec::new(), Vec::new(), Vec::new());
         for plan in plans {
             let is_new = !faults.contains(&plan.fault);
-            if is_new || scenarios.iter().filter(|known| **known == plan.scenario).count() < 3 && plan.is_short() {
+            if is_new
+                || scenarios.iter().filter(|known| **known == plan.scenario).count() < PER_SCENARIO && plan.is_short()
+            {
                 faults.push(plan.fault);
                 scenarios.push(plan.scenario);
                 chosen.push(plan);
