@@ -22,8 +22,8 @@ use crate::engine::live::{Live, ResourceVersion};
 
 /// How long to wait for news after the server refused a version that it is known to serve.
 const WAIT_FOR_NEWS: Duration = Duration::from_millis(200);
-/// A list or the start of a watch that takes longer is begun again.
-const SYNC_DEADLINE: Duration = Duration::from_mins(1);
+/// A list or the start of a watch that takes longer is begun again. A server may ask to be left alone for a minute of it.
+const SYNC_DEADLINE: Duration = Duration::from_secs(90);
 
 /// How long to wait before another list, if the watch can't go on without; each time twice as long, unless it did for
 /// some minutes.
@@ -101,7 +101,7 @@ impl WatchClasses {
                             before = None;
                         }
                         Fate::Hidden => {
-                            warn!("the API server doesn't serve GatewayClasses, although their CRD is there")
+                            warn!("the API server doesn't serve GatewayClasses, although their CRD is there");
                         }
                     }
                     known_missing = Some(fate);

@@ -14,6 +14,7 @@
 
 #![allow(unreachable_pub, reason = "a test has no users")]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#![expect(clippy::print_stdout, reason = "a harness of its own tells what it does")]
 
 mod acts;
 mod events;

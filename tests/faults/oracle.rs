@@ -67,8 +67,8 @@ pub fn difference(wanted: &End, is: &End) -> Option<String> {
         return None;
     }
     let told = differing.iter().map(|(key, (wanted, is))| {
-        let text = |value: &Option<&Value>| value.map_or_else(|| "nothing".to_owned(), |value| format!("{value:#}"));
-        format!("{key}: wanted {}\nis {}", text(wanted), text(is))
+        let text = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), |value| format!("{value:#}"));
+        format!("{key}: wanted {}\nis {}", text(*wanted), text(*is))
     });
     Some(told.collect::<Vec<_>>().join("\n"))
 }
@@ -105,7 +105,8 @@ pub fn too_many(clean: &Writes, is: &Writes, fault: Fault) -> Vec<String> {
     told.collect()
 }
 
-/// Whoever is told to stay away does so, for a minute at most. The Lease is renewed all the same, or it would be lost.
+/// Whoever is told to stay away does so, for a minute at most. The Lease is renewed all the same, or it would be lost; and
+/// each class that is to be deleted asks for the Gateways by itself.
 pub fn hurried(recordings: &[Recording]) -> Vec<String> {
     let mut told = Vec::new();
     for recording in recordings {
@@ -117,8 +118,9 @@ pub fn hurried(recordings: &[Recording]) -> Vec<String> {
             let is_same = |sent: &&crate::recording::Sent| {
                 sent.target == Some(target) && sent.request.path == refused.request.path
             };
+            let is_exempt = matches!(target, Target::Lease | Target::GatewayList);
             let next = recording[index + 1..].iter().find(is_same);
-            if let Some(next) = next.filter(|next| target != Target::Lease && next.at < refused.at + away) {
+            if let Some(next) = next.filter(|next| !is_exempt && next.at < refused.at + away) {
                 let after = next.at - refused.at;
                 told.push(format!("{target:?} was asked again after {after:?}, although told to wait for {away:?}"));
             }

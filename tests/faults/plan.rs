@@ -223,13 +223,11 @@ impl Scenario {
         use Target::{ClassRead, ClassWrite, Crd, Discovery, Event, GatewayList, Lease, StateRead, StateWrite};
         match self {
             Self::Start => &[(Discovery, 3), (Crd, 1), (ClassWrite, 3), (StateRead, 1), (StateWrite, 1), (Event, 1)],
-            Self::Reload => &[(ClassWrite, 2), (Event, 1)],
+            Self::Reload | Self::Edit | Self::Protection => &[(ClassWrite, 2), (Event, 1)],
             Self::Deletion => &[(ClassWrite, 1), (Event, 1)],
-            Self::Edit => &[(ClassWrite, 2), (Event, 1)],
             Self::Adoption => &[(ClassRead, 1), (ClassWrite, 2), (Event, 1)],
             Self::Release => &[(ClassRead, 4), (ClassWrite, 3), (GatewayList, 2), (Event, 1)],
             Self::Replacement => &[(ClassRead, 2), (ClassWrite, 2), (GatewayList, 1), (Event, 1)],
-            Self::Protection => &[(ClassWrite, 2), (Event, 1)],
             Self::Replicas => &[(ClassWrite, 2), (Lease, 2)],
         }
     }

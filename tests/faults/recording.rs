@@ -38,13 +38,18 @@ impl Target {
     /// What a request is about; `None` for what the program isn't known to ask.
     pub fn of(request: &Recorded) -> Option<Self> {
         let reads = request.method == "GET";
-        // What kube's watcher sends: a watch, or the list before one.
-        let watches = request.query.contains("watch=true") || request.query.contains("resourceVersionMatch=");
+        // What kube's watcher sends, a watch or the list before one: its queries begin like this.
+        let watches = request.query.starts_with('&');
         let (_, rest) = request.path.split_once("/apis/gateway.networking.k8s.io/v1/").unwrap_or_default();
         Some(match &*request.path {
             "/apis" | "/api" | "/version" => Self::Discovery,
-            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions" => Self::CrdWatch,
-            path if path.starts_with("/apis/apiextensions.k8s.io/") => Self::Crd,
+            path if path.starts_with("/apis/apiextensions.k8s.io/") => {
+                if watches {
+                    Self::CrdWatch
+                } else {
+                    Self::Crd
+                }
+            }
             path if path.starts_with("/apis/coordination.k8s.io/") => Self::Lease,
             path if path.starts_with("/apis/events.k8s.io/") => Self::Event,
             path if path.ends_with("/configmaps/classkeeper-state") && reads => Self::StateRead,

@@ -20,7 +20,7 @@ use crate::wire::Wire;
 /// How long nothing may be written once all is as it should be.
 const QUIET: Duration = Duration::from_secs(3);
 /// How long the way to a state may take on a busy machine, faults apart.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// One program and its way to the server.
