@@ -1,7 +1,9 @@
 //! The cluster: a watch cache, passes over classes, and the loop that runs them.
 
 pub mod api;
+mod backoff;
 pub mod board;
+mod bounds;
 pub mod breaker;
 pub mod class;
 pub mod class_api;
@@ -17,6 +19,7 @@ pub mod gate;
 pub mod gateways;
 pub mod kept_names;
 pub mod leader;
+mod lost;
 mod memory;
 pub mod permission;
 pub mod queue;

@@ -46,6 +46,7 @@ pub struct ControlPlane {
     url: String,
     token: String,
     files: Files,
+    etcd: Command,
     apiserver: Command,
     processes: Mutex<Processes>,
 }
@@ -106,12 +107,13 @@ impl ControlPlane {
         credentials::write_tokens(&files.tokens, &users).map_err(failed("token file"))?;
         credentials::write_kubeconfig(&files.kubeconfig, &url, &files.ca, &users).map_err(failed("kubeconfig"))?;
 
-        let etcd = spawn(Program::Etcd, &programs::etcd(binaries, &files, ports), &files)?;
+        let etcd_command = programs::etcd(binaries, &files, ports);
+        let etcd = spawn(Program::Etcd, &etcd_command, &files)?;
         // From here on the watchdogs remove it, after the programs have ended.
         let _ = folder.keep();
         let apiserver = programs::kube_apiserver(binaries, &files, ports, &options.apiserver_args);
         let processes = Processes { etcd, apiserver: Some(spawn(Program::KubeApiserver, &apiserver, &files)?) };
-        Ok(Self { url, token, files, apiserver, processes: Mutex::new(processes) })
+        Ok(Self { url, token, files, etcd: etcd_command, apiserver, processes: Mutex::new(processes) })
     }
 
     /// The kubeconfig: a context for each user, named as the user is, with `admin` as the current one.
@@ -219,6 +221,22 @@ impl ControlPlane {
     pub async fn restart_apiserver(&self) -> Result<(), Error> {
         self.stop_apiserver().await?;
         self.start_apiserver().await
+    }
+
+    /// Stops etcd; its data stays. kube-apiserver runs on and answers what it can without.
+    pub async fn stop_etcd(&self) -> Result<(), Error> {
+        if self.processes.lock().await.etcd.stop().await {
+            Ok(())
+        } else {
+            Err(Error::NotEnded { program: Program::Etcd })
+        }
+    }
+
+    /// Starts etcd again after [`stop_etcd`](Self::stop_etcd), at the same URL and with its data, and waits until
+    /// kube-apiserver is ready.
+    pub async fn start_etcd(&self) -> Result<(), Error> {
+        self.processes.lock().await.etcd = spawn(Program::Etcd, &self.etcd, &self.files)?;
+        self.wait_until_ready().await
     }
 
     /// Stops both programs, removes all files, and waits until that's done.

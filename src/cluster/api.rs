@@ -7,13 +7,14 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header, response};
+use http::{HeaderMap, Method, Request, StatusCode, header, response};
 use http_body_util::{BodyExt, Limited};
 use kube::Client;
 use kube::client::Body;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use super::bounds::Bounded;
 use super::error::ApiError;
 use super::permission::missing_rule;
 
@@ -110,9 +111,10 @@ pub(super) async fn call_accepting<T: DeserializeOwned>(
 /// Sends one request; the head and the body of an answer that is a success or "not modified".
 pub(super) async fn exchange(
     client: &Client,
-    request: Request<Body>,
+    mut request: Request<Body>,
     missing: &str,
 ) -> Result<(response::Parts, Bytes), ApiError> {
+    request.extensions_mut().insert(Bounded);
     let (method, path) = (request.method().clone(), request.uri().to_string());
     let answer = timeout(DEADLINE, async {
         let response = client.send(request).await.map_err(|error| ApiError::unavailable(&error))?;
@@ -129,10 +131,15 @@ pub(super) async fn exchange(
     if head.status.is_success() || head.status == StatusCode::NOT_MODIFIED {
         return Ok((head, body));
     }
-    let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER));
-    let error = ApiError::from_answer(head.status, retry_after, &body, missing);
+    let error = ApiError::from_answer(head.status, refused_for(head.status, &head.headers), &body, missing);
     Err(error.name_missing_rule(|answer| missing_rule(&method, &path, answer)))
+}
+
+/// How long the server wants to be left alone, if it says so: as much of it as is honoured.
+pub(super) fn refused_for(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    let is_busy = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+    let seconds = headers.get(header::RETRY_AFTER).filter(|_| is_busy)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
 }
 
 /// Reads the body of a success.

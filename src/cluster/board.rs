@@ -73,7 +73,7 @@ impl State {
     pub fn see(&mut self, mut seen: Seen) -> Effect {
         match &mut seen {
             Seen::Item(live) | Seen::Changed(live) => self.share(live),
-            Seen::KindMissing | Seen::Listing(_) | Seen::Listed | Seen::Deleted { .. } => {}
+            Seen::KindMissing(_) | Seen::Listing(_) | Seen::Listed | Seen::Deleted { .. } => {}
         }
         self.cache.see(seen)
     }

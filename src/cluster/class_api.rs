@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::api::{Content, DEADLINE, GROUP, ServedVersion, call, percent_encode};
+use super::api::{Content, GROUP, ServedVersion, call, percent_encode};
 use super::class::Class;
 use super::error::ApiError;
 use super::gate::Gate;
@@ -187,7 +187,8 @@ impl Classes {
     /// Sends a write, if it may be sent now, and gives it no more time than it has.
     async fn gated<T>(&self, write: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
         let left = self.gate.time_left(Instant::now()).ok_or(ApiError::NotLeader)?;
-        tokio::time::timeout(left.min(DEADLINE), write).await.unwrap_or(Err(ApiError::NotLeader))
+        // A call has a deadline of its own, and says so. At this one it's the Lease that ends.
+        tokio::time::timeout(left, write).await.unwrap_or(Err(ApiError::NotLeader))
     }
 
     async fn page<T: DeserializeOwned>(&self, collection: &str, next: &str) -> Result<List<T>, ApiError> {

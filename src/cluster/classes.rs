@@ -78,7 +78,7 @@ impl ClassCache {
     /// Takes in an event of the watch.
     pub fn see(&mut self, seen: Seen) -> Effect {
         match seen {
-            Seen::KindMissing => {
+            Seen::KindMissing(_) => {
                 self.classes.clear();
                 self.unconfirmed.clear();
                 self.state = CacheState::KindMissing;

@@ -8,6 +8,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 use super::api::DEADLINE;
+use super::bounds::Bounds;
 use super::requests::CountRequests;
 use crate::metrics::Metrics;
 
@@ -123,5 +124,5 @@ pub async fn connect(
     config.connect_timeout = Some(DEADLINE);
     config.write_timeout = Some(DEADLINE);
     let client = ClientBuilder::try_from(config).map_err(|source| ConnectError::Client { source })?;
-    Ok(client.with_layer(&CountRequests::new(metrics.clone())).build())
+    Ok(client.with_layer(&CountRequests::new(metrics.clone())).with_layer(&Bounds).build())
 }

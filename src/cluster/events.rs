@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use super::api::{ServedVersion, call, percent_encode};
+use super::backoff::Backoff;
 use super::connect::Pod;
 use super::error::ApiError;
 use crate::engine::outcome::Reason;
@@ -29,7 +30,7 @@ const SERIES: Duration = Duration::from_mins(6);
 const REMEMBERED_AT_MOST: usize = 1024;
 /// The API's limit for a note, in bytes.
 const NOTE_AT_MOST: usize = 1024;
-/// Tries for one Event, and the time between two.
+/// Tries for one Event, and the time between the first two.
 const TRIES: usize = 3;
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 /// Who tells them.
@@ -185,6 +186,7 @@ impl PublishEvents {
         while let Some(event) = told.recv().await {
             // The same for each try: one that was answered too late isn't told twice.
             let name = name(&event.regarding);
+            let mut backoff = Backoff::new(BETWEEN_TRIES);
             for attempt in 1..=TRIES {
                 let error = match send(&client, &instance, &event, &name, &mut recent).await {
                     Ok(()) => break,
@@ -197,7 +199,7 @@ impl PublishEvents {
                     break;
                 }
                 debug!(%error, "an Event can't be sent yet");
-                tokio::time::sleep(BETWEEN_TRIES).await;
+                tokio::time::sleep(backoff.after(&error)).await;
             }
         }
     }

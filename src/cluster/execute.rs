@@ -283,10 +283,11 @@ impl Progress {
         self.fail(error.reason(), error.to_string(), retry)
     }
 
-    /// Nothing to be done here; if this replica becomes the leader, it looks at everything.
+    /// Nothing to be done here, if there is another leader. There may be none: the gate was closed while the Lease couldn't
+    /// be renewed in time, and it was renewed later. A standby's next look sends nothing.
     fn leave_to_the_leader(self) -> Pass {
         let message = "another replica is the leader".to_owned();
-        let pass = self.fail(Reason::Unavailable, message, Retry::Never);
+        let pass = self.fail(Reason::Unavailable, message, Retry::Soon(None));
         Pass { outcome: Outcome::Skipped, at_rest: Outcome::Skipped, reason: None, writing: None, ..pass }
     }
 

@@ -18,9 +18,11 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::api::{GROUP, ServedVersion};
+use super::backoff::Backoff;
 use super::crd::{CLASS_CRD, ClassCrd};
 use super::discovery::Discovery;
 use super::error::ApiError;
+use super::lost::is_lost;
 use super::permission::Permission;
 use super::refusal::WatchedKind;
 use crate::engine::facts::{Facts, GatewayApi};
@@ -38,12 +40,16 @@ const LOOKS: &[Duration] = &[
 ];
 /// Two looks are at least this far apart, however many events come.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-/// When to look again at a server that didn't answer.
+/// When to look again at a server that didn't answer, at first.
 const RETRY: Duration = Duration::from_millis(500);
 /// How often to look for the GatewayClass kind where CRDs may not be watched.
 const BLIND_LOOK: Duration = Duration::from_millis(500);
 /// How often to look at everything where CRDs may not be watched and the kind is there.
 const BLIND_RESYNC: Duration = Duration::from_secs(10);
+/// What looks at discovery that began so long ago were about is past.
+const WITHIN_REACH: Duration = Duration::from_mins(1);
+/// How long to wait before CRDs are listed anew.
+const BEFORE_ANOTHER_LIST: Duration = Duration::from_secs(1);
 /// After this time without a watch it is tried again.
 const BLIND_FOR: Duration = Duration::from_secs(30);
 
@@ -118,15 +124,28 @@ impl FollowFacts {
         known.publish();
         let mut first = FIRST_LOOKS;
         loop {
-            let refusal = known.watch(first).await;
+            let ended = known.watch(first).await;
             first = LOOKS;
-            warn!(
-                error = refusal,
-                "CRDs may not be watched; looking at them and at the API's discovery now and then instead"
-            );
-            known.look_now_and_then().await;
+            match ended {
+                Ended::Refused(refusal) => {
+                    warn!(
+                        error = refusal,
+                        "CRDs may not be watched; looking at them and at the API's discovery now and then instead"
+                    );
+                    known.look_now_and_then().await;
+                }
+                Ended::Lost => tokio::time::sleep(BEFORE_ANOTHER_LIST).await,
+            }
         }
     }
+}
+
+/// Why the watch on CRDs doesn't go on.
+enum Ended {
+    /// It isn't allowed, for this reason.
+    Refused(String),
+    /// What was missed comes with another list only.
+    Lost,
 }
 
 /// What is known, and where it goes.
@@ -139,8 +158,8 @@ struct Known {
 }
 
 impl Known {
-    /// Watches CRDs, and looks at discovery whenever one changes, until that is refused; why.
-    async fn watch(&mut self, first: &'static [Duration]) -> String {
+    /// Watches CRDs, and looks at discovery whenever one changes, until that can't go on.
+    async fn watch(&mut self, first: &'static [Duration]) -> Ended {
         let kind = WatchedKind {
             kind: "CustomResourceDefinition",
             path: "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
@@ -188,7 +207,10 @@ impl Known {
                     Err(error) => {
                         debug!(%error, "the watch on CRDs was interrupted");
                         if let Some(refusal) = kind.refusal(&self.client, &error).await {
-                            return refusal;
+                            return Ended::Refused(refusal);
+                        }
+                        if is_lost(&error) {
+                            return Ended::Lost;
                         }
                     }
                 },
@@ -198,13 +220,20 @@ impl Known {
                         Ok(()) => looks.done(),
                         Err(error) => {
                             warn!(%error, "what the API server serves can't be read");
-                            looks.retry();
+                            looks.retry(&error);
                         }
                     }
                     self.publish();
+                    if self.crd.uid().is_some() && !self.serves_classes() {
+                        looks.again();
+                    }
                 }
             }
         }
+    }
+
+    fn serves_classes(&self) -> bool {
+        self.state.borrow().as_ref().is_some_and(|state| state.classes().is_some())
     }
 
     /// Looks at discovery and lists the CRD again and again, until it's time to try the watch once more.
@@ -223,9 +252,8 @@ impl Known {
                 Err(error) => warn!(%error, "the CRD of GatewayClasses can't be read"),
             }
             self.publish();
-            let is_served = self.state.borrow().as_ref().is_some_and(|state| state.classes().is_some());
             tokio::select! {
-                () = tokio::time::sleep(if is_served { BLIND_RESYNC } else { BLIND_LOOK }) => {}
+                () = tokio::time::sleep(if self.serves_classes() { BLIND_RESYNC } else { BLIND_LOOK }) => {}
                 () = self.doubt.notified() => {}
             }
         }
@@ -249,12 +277,15 @@ impl Known {
 
 /// Reads it for the first time, as soon as the server answers.
 async fn read_first(client: &Client, discovery: &mut Discovery) -> ClassCrd {
+    let mut backoff = Backoff::new(RETRY);
     loop {
         match read_all(client, discovery).await {
             Ok(crd) => return crd,
-            Err(error) => warn!(%error, "the API server can't be asked what it serves"),
+            Err(error) => {
+                warn!(%error, "the API server can't be asked what it serves");
+                tokio::time::sleep(backoff.after(&error)).await;
+            }
         }
-        tokio::time::sleep(RETRY).await;
     }
 }
 
@@ -273,7 +304,7 @@ fn is_class_crd(object: &PartialObjectMeta<CustomResourceDefinition>) -> bool {
 }
 
 /// The looks at discovery that are still to come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Looks {
     start: Option<Instant>,
     /// After the start, in order.
@@ -281,6 +312,13 @@ struct Looks {
     next: usize,
     due: Option<Instant>,
     last: Option<Instant>,
+    backoff: Backoff,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self { start: None, times: &[], next: 0, due: None, last: None, backoff: Backoff::new(RETRY) }
+    }
 }
 
 impl Looks {
@@ -295,14 +333,28 @@ impl Looks {
         let now = Instant::now();
         self.last = Some(now);
         self.next += 1;
+        self.backoff.reset();
         match (self.start, self.times.get(self.next)) {
             (Some(start), Some(after)) => self.plan(start + *after),
             (None, _) | (_, None) => self.due = None,
         }
     }
 
-    fn retry(&mut self) {
-        self.due = Some(Instant::now() + RETRY);
+    fn retry(&mut self, error: &ApiError) {
+        self.due = Some(Instant::now() + self.backoff.after(error));
+    }
+
+    /// What was seen can't be all: the server has just started, or its CRD serves nothing. It is looked at again some
+    /// times soon, and then now and then.
+    fn again(&mut self) {
+        if self.due.is_some() {
+            return;
+        }
+        let now = Instant::now();
+        match self.start {
+            Some(start) if now < start + WITHIN_REACH => self.due = Some(now + BLIND_RESYNC),
+            Some(_) | None => self.restart(LOOKS),
+        }
     }
 
     fn plan(&mut self, at: Instant) {

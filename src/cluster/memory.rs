@@ -8,12 +8,13 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tracing::warn;
 
+use super::backoff::Backoff;
 use super::error::ApiError;
 use super::kept_names::{KeptNames, KeptNamesStore};
 use crate::engine::defaults::DefaultClass;
 use crate::engine::policy::OnDelete;
 
-/// How long to wait after a read or a write that failed.
+/// How long to wait after a read or a write that failed, at first.
 const RETRY: Duration = Duration::from_secs(2);
 
 /// The names, and the request about them that is under way.
@@ -24,6 +25,7 @@ pub(super) struct Memory {
     forgotten: BTreeSet<String>,
     unsaved: bool,
     work: Option<BoxFuture<'static, Result<Work, ApiError>>>,
+    backoff: Backoff,
 }
 
 enum Names {
@@ -53,7 +55,14 @@ pub(super) enum Absence {
 
 impl Memory {
     pub(super) fn new(store: KeptNamesStore) -> Self {
-        Self { store, names: Names::NotNeeded, forgotten: BTreeSet::new(), unsaved: false, work: None }
+        Self {
+            store,
+            names: Names::NotNeeded,
+            forgotten: BTreeSet::new(),
+            unsaved: false,
+            work: None,
+            backoff: Backoff::new(RETRY),
+        }
     }
 
     /// Tells why a class isn't there.
@@ -116,16 +125,17 @@ impl Memory {
             self.work = None;
             match done {
                 Ok(Work::Read(names)) => {
+                    self.backoff.reset();
                     self.names = Names::Known(names);
                     for name in std::mem::take(&mut self.forgotten) {
                         self.change(|names| names.forget(&name));
                     }
                     return;
                 }
-                Ok(Work::Wrote) => {}
+                Ok(Work::Wrote) => self.backoff.reset(),
                 Err(error) => {
                     warn!(%error, "the ConfigMap {} can't be read or written", super::kept_names::CONFIG_MAP);
-                    self.retry();
+                    self.retry(&error);
                 }
             }
         }
@@ -159,8 +169,8 @@ impl Memory {
         }
     }
 
-    fn retry(&mut self) {
-        let store = self.store.clone();
+    fn retry(&mut self, error: &ApiError) {
+        let (store, pause) = (self.store.clone(), self.backoff.after(error));
         let names = match &self.names {
             Names::Known(names) => Some(names.clone()),
             Names::NotNeeded | Names::Awaited => None,
@@ -168,7 +178,7 @@ impl Memory {
         self.unsaved = false;
         self.work = Some(
             async move {
-                tokio::time::sleep(RETRY).await;
+                tokio::time::sleep(pause).await;
                 match names {
                     Some(names) => store.write(&names).await.map(|()| Work::Wrote),
                     None => store.read().await.map(Work::Read),

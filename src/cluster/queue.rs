@@ -33,12 +33,19 @@ pub struct Queue {
 struct Failures {
     count: u32,
     due: Instant,
+    /// The server wants to be left alone until then.
+    not_before: Option<Instant>,
 }
 
 impl Queue {
-    /// Asks for a pass as soon as possible; a retry that waits is then not needed.
+    /// Asks for a pass as soon as possible; a retry that waits is then not needed, unless the server asked for it.
     pub fn push(&mut self, name: &Arc<str>, now: Instant) {
         if let Some(failures) = self.failures.get(name) {
+            let is_waiting = !self.under_way.contains(name) && failures.not_before.is_some_and(|until| until > now);
+            if is_waiting {
+                self.later.insert((failures.due, name.clone()));
+                return;
+            }
             self.later.remove(&(failures.due, name.clone()));
         }
         if self.under_way.contains(name) {
@@ -75,7 +82,11 @@ impl Queue {
             Retry::Soon(_) | Retry::Slowly | Retry::After(_) => {
                 let count = self.failures.get(name).map_or(0, |failures| failures.count);
                 let due = now + delay(name, count, retry);
-                self.failures.insert(name.clone(), Failures { count: count + 1, due });
+                let not_before = match retry {
+                    Retry::Soon(at_least) => at_least.map(|at_least| now + at_least),
+                    Retry::Never | Retry::Slowly | Retry::After(_) => None,
+                };
+                self.failures.insert(name.clone(), Failures { count: count + 1, due, not_before });
                 if !again {
                     self.later.insert((due, name.clone()));
                 }
@@ -212,6 +223,24 @@ mod tests {
         queue.push(&name("a"), now);
         assert_eq!(popped(&mut queue, now).as_deref(), Some("a"));
         assert_eq!(queue.next_due(), None);
+    }
+
+    #[test]
+    fn but_it_waits_as_long_as_the_server_asked_for() {
+        let (mut queue, now, wish) = (Queue::default(), Instant::now(), Duration::from_secs(5));
+        queue.push(&name("a"), now);
+        queue.pop(now);
+        queue.push(&name("a"), now);
+        queue.done(&name("a"), Retry::Soon(Some(wish)), now);
+        queue.push(&name("a"), now);
+        assert_eq!(queue.pop(now), None);
+        let due = queue.next_due().unwrap();
+        assert!(due >= now + wish);
+        assert_eq!(popped(&mut queue, due).as_deref(), Some("a"));
+        assert_eq!(queue.pop(due), None, "once");
+        queue.done(&name("a"), Retry::Never, due);
+        queue.push(&name("a"), due);
+        assert_eq!(popped(&mut queue, due).as_deref(), Some("a"));
     }
 
     #[test]

@@ -36,7 +36,7 @@ use super::leader::Role;
 use super::memory::Memory;
 use super::queue::Queue;
 use super::removal::RemovalGate;
-use super::watch::Seen;
+use super::watch::{Fate, Seen};
 use super::watch_gateways::Need;
 use crate::engine::author::{Author, Installation};
 use crate::engine::defaults::DefaultClass;
@@ -250,6 +250,7 @@ impl Loop {
     }
 
     fn see(&mut self, event: Seen) {
+        let all_went = matches!(event, Seen::KindMissing(Fate::Gone));
         let effect = self.board.lock().see(event);
         match effect {
             Effect::None => {}
@@ -267,8 +268,10 @@ impl Loop {
                 }
             }
             Effect::All => {
-                if self.board.cache_state() == CacheState::KindMissing {
+                if all_went {
                     self.memory.forget_all();
+                }
+                if self.board.cache_state() == CacheState::KindMissing {
                     self.grips = Grips::default();
                 }
                 self.look_at_everything();

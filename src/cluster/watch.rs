@@ -2,7 +2,7 @@
 //! the kind otherwise. What comes out is a channel of [`Seen`].
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use kube::runtime::WatchStreamExt;
@@ -13,21 +13,28 @@ use tokio::sync::{Notify, watch};
 use tracing::{debug, info, warn};
 
 use super::api::{GROUP, ServedVersion};
+use super::backoff::Backoff;
 use super::class::Class;
 use super::facts::ClusterState;
+use super::lost::is_lost;
 use super::permission::{Permission, refused_verb};
 use crate::engine::live::{Live, ResourceVersion};
 
 /// How long to wait for news after the server refused a version that it is known to serve.
 const WAIT_FOR_NEWS: Duration = Duration::from_millis(200);
-/// A list or the start of a watch that takes longer is begun again.
-const SYNC_DEADLINE: Duration = Duration::from_mins(1);
+/// A list or the start of a watch that takes longer is begun again. A server may ask to be left alone for a minute of it.
+const SYNC_DEADLINE: Duration = Duration::from_secs(90);
+
+/// How long to wait before another list, if the watch can't go on without; each time twice as long, unless it did for
+/// some minutes.
+const BEFORE_ANOTHER_LIST: Duration = Duration::from_millis(500);
+const PEACE: Duration = Duration::from_mins(2);
 
 /// What was seen of the cluster's GatewayClasses, in order.
 #[derive(Debug)]
 pub enum Seen {
     /// The cluster serves no GatewayClasses.
-    KindMissing,
+    KindMissing(Fate),
     /// What follows is a list of all classes in this version, up to [`Seen::Listed`].
     Listing(ServedVersion),
     /// A class of the list.
@@ -47,6 +54,15 @@ pub enum Seen {
     },
 }
 
+/// What became of the classes of a kind that isn't served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// They went with their CRD, as far as is known.
+    Gone,
+    /// The CRD is there, and so are they. A server that has just started doesn't serve what it serves later.
+    Hidden,
+}
+
 /// Watches GatewayClasses.
 pub struct WatchClasses {
     /// The cluster.
@@ -63,8 +79,9 @@ impl WatchClasses {
     /// Watches until the receiver is gone.
     pub async fn run(self) {
         let Self { client, mut state, doubt, seen } = self;
-        let mut known_missing = false;
+        let mut known_missing: Option<Fate> = None;
         let mut before: Option<Watched> = None;
+        let mut backoff = Backoff::new(BEFORE_ANOTHER_LIST);
         let mut strategy = InitialListStrategy::StreamingList;
         while !seen.is_closed() {
             let now = state.borrow_and_update().clone();
@@ -75,10 +92,20 @@ impl WatchClasses {
                 continue;
             };
             let Some(version) = now.classes() else {
-                if !known_missing {
-                    warn!("the cluster has no GatewayClass kind yet; install the Gateway API's CRDs");
-                    (known_missing, before) = (true, None);
-                    if seen.send(Seen::KindMissing).await.is_err() {
+                let fate = if now.crd.uid().is_some() { Fate::Hidden } else { Fate::Gone };
+                // What was hidden may go; what went is told by another uid when it comes back.
+                if known_missing != Some(fate) && known_missing != Some(Fate::Gone) {
+                    match fate {
+                        Fate::Gone => {
+                            warn!("the cluster has no GatewayClass kind yet; install the Gateway API's CRDs");
+                            before = None;
+                        }
+                        Fate::Hidden => {
+                            warn!("the API server doesn't serve GatewayClasses, although their CRD is there");
+                        }
+                    }
+                    known_missing = Some(fate);
+                    if seen.send(Seen::KindMissing(fate)).await.is_err() {
                         return;
                     }
                 }
@@ -90,12 +117,13 @@ impl WatchClasses {
             let mut watched = Watched { version, crd: now.crd.uid().map(Into::into), refused: false };
             // Gone and back between two looks: the classes went with it.
             if before.is_some_and(|before| watched.is_another_kind_than(&before))
-                && seen.send(Seen::KindMissing).await.is_err()
+                && seen.send(Seen::KindMissing(Fate::Gone)).await.is_err()
             {
                 return;
             }
-            known_missing = false;
+            known_missing = None;
             info!(version = version.api_version(), "watching GatewayClasses");
+            let start = Instant::now();
             tokio::select! {
                 ended = follow(&client, version, strategy.clone(), &seen) => match ended {
                     Ended::NoStreamingLists => strategy = InitialListStrategy::ListWatch,
@@ -103,6 +131,12 @@ impl WatchClasses {
                         watched.refused = true;
                         doubt.notify_one();
                         let _ = tokio::time::timeout(WAIT_FOR_NEWS, state.changed()).await;
+                    }
+                    Ended::Lost => {
+                        if start.elapsed() > PEACE {
+                            backoff.reset();
+                        }
+                        tokio::time::sleep(backoff.next()).await;
                     }
                     Ended::Late | Ended::Closed => {}
                 },
@@ -158,6 +192,8 @@ enum Ended {
     NoStreamingLists,
     /// The list didn't arrive in time.
     Late,
+    /// What was missed comes with another list only.
+    Lost,
     /// Nobody listens any more.
     Closed,
 }
@@ -190,6 +226,7 @@ async fn follow(client: &Client, version: ServedVersion, strategy: InitialListSt
                 match refusal(&error) {
                     Some(404) => return Ended::KindMissing,
                     Some(400 | 422) if phase == Phase::Before => return Ended::NoStreamingLists,
+                    _ if is_lost(&error) => return Ended::Lost,
                     _ => continue,
                 }
             }

@@ -19,6 +19,7 @@ use tracing::{debug, info, warn};
 use super::api::{GROUP, ServedVersion};
 use super::facts::ClusterState;
 use super::gateways::{Gateway, GatewaySeen};
+use super::lost::is_lost;
 use super::permission::{Permission, refused_verb};
 
 /// How long to wait after a refusal: a right may come later.
@@ -125,7 +126,7 @@ impl WatchGateways {
                 ended = follow(&client, version, &seen) => match ended {
                     Ended::Closed => return,
                     // From the list on: kube would go on with the watch alone, and what was missed stays missed.
-                    Ended::Refused => tokio::time::sleep(AFTER_A_REFUSAL).await,
+                    Ended::Refused | Ended::Lost => tokio::time::sleep(AFTER_A_REFUSAL).await,
                 },
                 () = until_another(&mut state, version) => {}
             }
@@ -148,6 +149,8 @@ enum Ended {
     Closed,
     /// It isn't allowed.
     Refused,
+    /// What was missed comes with another list only.
+    Lost,
 }
 
 /// Follows one version.
@@ -164,6 +167,9 @@ async fn follow(client: &Client, version: ServedVersion, seen: &Sender<GatewaySe
             Ok(Event::Delete(gateway)) => GatewaySeen::Deleted(gateway.reduce().name),
             Err(error) => {
                 debug!(%error, "the watch on Gateways was interrupted");
+                if is_lost(&error) {
+                    return Ended::Lost;
+                }
                 let Some(verb) = refused_verb(&error) else { continue };
                 let missing = Permission::of_kind(GROUP, "gateways");
                 warn!(rule = %missing.to(&[verb]),

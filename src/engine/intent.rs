@@ -45,6 +45,12 @@ impl Intent {
         self.metadata.insert("resourceVersion".to_owned(), version.into());
     }
 
+    /// Binds the apply to there being no such object: it is refused (409) if there is one. The server holds the version
+    /// against that of an object that is there, and no object has this one, which is that of an empty etcd.
+    pub fn require_absence(&mut self) {
+        self.require_resource_version("1");
+    }
+
     /// The body to send, for a served API version such as `gateway.networking.k8s.io/v1`.
     #[must_use]
     pub fn body(&self, api_version: &str) -> Value {

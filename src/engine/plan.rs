@@ -217,6 +217,8 @@ impl<'a> Plan<'a> {
             Mode::Observe => (Step::Rest, Outcome::Observed),
             Mode::Apply => {
                 let mut intent = Intent::new(&default.name);
+                // What we know of the cluster may be old: a class that is there after all may be paused.
+                intent.require_absence();
                 default.units.iter().for_each(|(unit, value)| intent.set(unit, value.to_json()));
                 (Step::Create(intent), Outcome::Created)
             }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::invariants::owners;
+use crate::ownership::owners;
 use crate::scenario::{Scenario, default, path_str, with};
 
 const KEEP: &str = "helm.sh/resource-policy";

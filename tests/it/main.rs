@@ -16,6 +16,7 @@ mod keep;
 mod laws;
 mod leading;
 mod leaving;
+mod ownership;
 mod permissions;
 mod policies;
 mod program;

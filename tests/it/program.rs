@@ -126,7 +126,15 @@ impl Program {
     }
 
     pub async fn status(&self) -> Value {
-        serde_json::from_str(&self.get_admin("/status").await.1).unwrap()
+        self.address("status").await;
+        self.try_status().await.unwrap()
+    }
+
+    /// The same; `None` if it can't be had now.
+    pub async fn try_status(&self) -> Option<Value> {
+        let line = self.logged("serving status").pop()?;
+        let answer = try_get(line["address"].as_str()?.parse().ok()?, "/status").await.ok()?;
+        serde_json::from_str(&answer.1).ok()
     }
 
     /// A class's part of `/status`.
@@ -189,13 +197,17 @@ impl Drop for Program {
 }
 
 async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    try_get(address, path).await.unwrap()
+}
+
+async fn try_get(address: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await?;
     let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    stream.read_to_string(&mut answer).await?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    Ok((head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned()))
 }

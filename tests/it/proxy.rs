@@ -25,6 +25,17 @@ pub struct Recorded {
 }
 
 impl Recorded {
+    /// A request that isn't answered yet.
+    pub fn new(head: &http::request::Parts, body: &[u8]) -> Self {
+        Self {
+            method: head.method.to_string(),
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            body: serde_json::from_slice(body).unwrap_or_default(),
+            status: 0,
+        }
+    }
+
     /// Whether the server did what was asked.
     pub fn succeeded(&self) -> bool {
         (200..300).contains(&self.status)
@@ -78,29 +89,28 @@ impl Proxy {
 async fn forward(State((client, requests)): State<(Client, Arc<Mutex<Vec<Recorded>>>)>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    let recorded = Recorded {
-        method: head.method.to_string(),
-        path: head.uri.path().to_owned(),
-        query: head.uri.query().unwrap_or_default().to_owned(),
-        body: serde_json::from_slice(&body).unwrap_or_default(),
-        status: 0,
-    };
     let index = {
         let mut requests = requests.lock().unwrap();
-        requests.push(recorded);
+        requests.push(Recorded::new(&head, &body));
         requests.len() - 1
     };
-    let mut onward = http::Request::builder().method(head.method).uri(head.uri.path_and_query().unwrap().as_str());
+    let response = match pass_on(&client, &head, &body).await {
+        Ok(response) => response,
+        Err(error) => Response::builder().status(502).body(Body::from(error.to_string())).unwrap(),
+    };
+    requests.lock().unwrap()[index].status = response.status().as_u16();
+    response
+}
+
+/// Sends a request on to the API server, as its user; the answer.
+pub async fn pass_on(client: &Client, head: &http::request::Parts, body: &[u8]) -> Result<Response, kube::Error> {
+    let path = head.uri.path_and_query().unwrap().as_str();
+    let mut onward = http::Request::builder().method(head.method.clone()).uri(path);
     for name in [http::header::CONTENT_TYPE, http::header::ACCEPT] {
         if let Some(value) = head.headers.get(&name) {
             onward = onward.header(name, value);
         }
     }
     let onward = onward.body(kube::client::Body::from(body.to_vec())).unwrap();
-    let response = match client.send(onward).await {
-        Ok(response) => response.map(Body::new),
-        Err(error) => Response::builder().status(502).body(Body::from(error.to_string())).unwrap(),
-    };
-    requests.lock().unwrap()[index].status = response.status().as_u16();
-    response
+    client.send(onward).await.map(|response| response.map(Body::new))
 }

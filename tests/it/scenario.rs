@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -35,29 +36,29 @@ pub async fn eventually<T, E: Display, F: Future<Output = Result<T, E>>>(what: &
 
 /// A test's own piece of the cluster: class names begin with its prefix, and its field manager is its own.
 pub struct Scenario {
-    prefix: &'static str,
+    prefix: String,
     /// The version in which users speak to the server.
     pub version: &'static str,
     pub client: Client,
     pub proxy: Proxy,
     pub kubeconfig: PathBuf,
     pub defaults: PathBuf,
-    folder: TempDir,
+    pub folder: TempDir,
 }
 
 impl Scenario {
-    pub async fn new(prefix: &'static str) -> Self {
+    pub async fn new(prefix: &str) -> Self {
         let control_plane = control_plane::shared().await.unwrap();
         Self::on(prefix, control_plane.client().await.unwrap()).await
     }
 
     /// On a control plane of its own: for tests that change what others stand on.
-    pub async fn on(prefix: &'static str, client: Client) -> Self {
+    pub async fn on(prefix: &str, client: Client) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (proxy, kubeconfig) = proxy_in(folder.path(), "kubeconfig", client.clone()).await;
         let defaults = folder.path().join("defaults");
         std::fs::create_dir(&defaults).unwrap();
-        Self { prefix, version: "v1", client, proxy, kubeconfig, defaults, folder }
+        Self { prefix: prefix.to_owned(), version: "v1", client, proxy, kubeconfig, defaults, folder }
     }
 
     /// Another way to the API server, with records of its own, and its kubeconfig.
@@ -283,15 +284,20 @@ impl Scenario {
 /// A proxy to the API server, and a kubeconfig of this name that leads to it.
 async fn proxy_in(folder: &Path, name: &str, client: Client) -> (Proxy, PathBuf) {
     let proxy = Proxy::start(client).await;
+    let kubeconfig = folder.join(name);
+    write_kubeconfig(&kubeconfig, proxy.address);
+    (proxy, kubeconfig)
+}
+
+/// Writes a kubeconfig that leads to a proxy.
+pub fn write_kubeconfig(path: &Path, proxy: SocketAddr) {
     let text = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "test",
-        "clusters": [{"name": "test", "cluster": {"server": format!("http://{}", proxy.address)}}],
+        "clusters": [{"name": "test", "cluster": {"server": format!("http://{proxy}")}}],
         "users": [{"name": "test", "user": {}}],
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
     });
-    let kubeconfig = folder.join(name);
-    std::fs::write(&kubeconfig, text.to_string()).unwrap();
-    (proxy, kubeconfig)
+    std::fs::write(path, text.to_string()).unwrap();
 }
 
 pub fn path_str(path: &Path) -> &str {

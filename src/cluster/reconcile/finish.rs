@@ -116,7 +116,11 @@ impl Loop {
         match task {
             Task::Keep(default, _) => match pass.live.as_deref() {
                 Some(live) if live.phase == Phase::Present => {
-                    self.memory.is_there(default);
+                    // Of another controller, it isn't yet what the default says. We may delete it ourselves, and the
+                    // answer may be lost: nobody's wish that it stay away.
+                    if live.units.get(&Unit::ControllerName) == default.units.get(&Unit::ControllerName) {
+                        self.memory.is_there(default);
+                    }
                     if is_held_by(live, self.installation.platform()) {
                         self.grips.is_on(&default.name);
                     }
@@ -156,6 +160,11 @@ impl Loop {
             self.grips.failed(name, format!("the finalizer can't be changed: {message}"), now);
         } else if pass.outcome != Outcome::Unchanged {
             self.grips.later(name, now);
+        }
+        if let Retry::Soon(Some(_)) = pass.retry {
+            // The server wants to be left alone.
+            self.queue.done(name, pass.retry, now);
+            return;
         }
         // What else there is to do comes now, also if this failed.
         self.queue.done(name, Retry::Never, now);

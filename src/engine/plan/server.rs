@@ -233,7 +233,8 @@ impl Server {
         // A write that changes nothing makes no new version.
         if self.class.as_ref() != Some(&next) {
             self.writes += 1;
-            self.class = Some(Class { version: self.writes, ..next });
+            // An empty server is at version 1, as etcd is.
+            self.class = Some(Class { version: self.writes + 1, ..next });
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{CONTROLLER, class, made_by, ours, owners, plan, settle, value, wants, yielding};
 use crate::engine::outcome::{Outcome, UnitAction};
-use crate::engine::plan::server::{API_VERSION, Server};
+use crate::engine::plan::server::{API_VERSION, Refusal, Server};
 use crate::engine::plan::{Force, Plan, Step};
 use crate::engine::unit::Unit;
 
@@ -16,13 +16,15 @@ fn a_missing_class_is_created_with_every_unit() {
     assert_eq!(planned.outcome, Outcome::Created);
     assert!(matches!(planned.step, Step::Create(_)));
     let expected = json!({
-        "apiVersion": API_VERSION, "kind": "GatewayClass", "metadata": {"name": "edge", "labels": {"team": "a"}},
+        "apiVersion": API_VERSION, "kind": "GatewayClass",
+        "metadata": {"name": "edge", "labels": {"team": "a"}, "resourceVersion": "1"},
         "spec": {"controllerName": CONTROLLER, "description": "d"},
     });
     assert_eq!(planned.body(), expected);
     assert!(planned.actions.iter().all(|(_, action)| *action == UnitAction::Set));
     planned.send(&mut server).unwrap();
     assert_eq!(value(&server, "spec.description"), Some(&json!("d")));
+    assert_eq!(planned.send(&mut server), Err(Refusal::Stale), "it makes a class, and touches none that is there");
 }
 
 #[test]

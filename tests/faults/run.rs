@@ -1,0 +1,287 @@
+//! One run: the scenario plays, the fault strikes, and the oracles look at what came of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::acts::Cast;
+use crate::oracle::{self, Clean, End};
+use crate::plan::{Fault, Kind, Plan, Scenario};
+use crate::program::Program;
+use crate::recording::Recording;
+use crate::scenario::{Scenario as Stage, write_kubeconfig};
+use crate::servers::{Server, signal};
+use crate::users::Users;
+use crate::wire::Wire;
+
+/// How long nothing may be written once all is as it should be.
+const QUIET: Duration = Duration::from_secs(3);
+/// How long the way to a state may take on a busy machine, faults apart.
+const LIMIT: Duration = Duration::from_mins(1);
+const LOOK: Duration = Duration::from_millis(100);
+
+/// One program and its way to the server.
+struct Replica {
+    wire: Wire,
+    struck: UnboundedReceiver<Fault>,
+    kubeconfig: PathBuf,
+    program: Program,
+}
+
+struct Run<'a> {
+    scenario: Scenario,
+    prefix: &'a str,
+    server: &'a Server,
+    cast: Cast,
+    replicas: Vec<Replica>,
+}
+
+/// Plays a scenario without a fault: what it comes to.
+pub async fn clean(scenario: Scenario, prefix: &str, server: &Server) -> Result<Clean, String> {
+    let mut run = Run::new(scenario, prefix, server).await;
+    let result = run.play_undisturbed().await;
+    let clean = result.map_err(|why| format!("{why}\n{}", run.log()))?;
+    run.cast.users.clean_up(prefix).await;
+    Ok(clean)
+}
+
+/// Carries out a plan.
+pub async fn carry_out(plan: Plan, prefix: &str, server: &Server, clean: &Clean) -> Result<(), String> {
+    let mut run = Run::new(plan.scenario, prefix, server).await;
+    let result = run.play(plan, clean).await;
+    result.map_err(|why| format!("{why}\n{}", run.log()))?;
+    run.cast.users.clean_up(prefix).await;
+    Ok(())
+}
+
+impl<'a> Run<'a> {
+    async fn new(scenario: Scenario, prefix: &'a str, server: &'a Server) -> Self {
+        let client = server.client().await;
+        let stage = Arc::new(Stage::on(prefix, client.clone()).await);
+        let users = Arc::new(Users::new(client));
+        users.create_namespace(&stage.name("system")).await;
+        Self { scenario, prefix, server, cast: Cast { stage, users }, replicas: Vec::new() }
+    }
+
+    fn start_program(&self, kubeconfig: &Path) -> Program {
+        let stage = &self.cast.stage;
+        let namespace = stage.name("system");
+        let mut further = vec!["--removal-delay", "0s", "--namespace", &namespace];
+        if self.scenario.replicas() > 1 {
+            further.push("--leader-elect");
+        }
+        Program::start(kubeconfig, &stage.defaults, &stage.manager(), &further)
+    }
+
+    fn restart(&mut self, index: usize) {
+        let program = self.start_program(&self.replicas[index].kubeconfig);
+        self.replicas[index].wire.set_victim(program.pid());
+        // The one before is killed, if it isn't dead, and waited for.
+        self.replicas[index].program = program;
+    }
+
+    /// Sets the scene, and starts the program: until it is at rest, or, where the start is what happens, no further.
+    async fn begin(&mut self, plan: Option<Plan>) -> Result<(), String> {
+        self.scenario.prepare(&self.cast).await;
+        self.cast.stage.mount(&self.scenario.files(&self.cast));
+        for index in 0..self.scenario.replicas() {
+            let (wire, struck) = Wire::start(self.server.client().await, self.prefix).await;
+            let kubeconfig = self.cast.stage.folder.path().join(format!("kubeconfig-{index}"));
+            write_kubeconfig(&kubeconfig, wire.address);
+            if let (Scenario::Start, Some(plan)) = (self.scenario, plan) {
+                wire.arm(plan.fault, plan.position);
+            }
+            let program = self.start_program(&kubeconfig);
+            wire.set_victim(program.pid());
+            self.replicas.push(Replica { wire, struck, kubeconfig, program });
+            if self.scenario == Scenario::Start {
+                return Ok(());
+            }
+            // Before the next one is started, so that the first one leads.
+            let start = Instant::now();
+            while !self.is_at_rest(index).await {
+                late(start, LIMIT, "the program doesn't come to rest before the scenario begins")?;
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a replica has looked at all classes that the files name, and nothing was written of late.
+    async fn is_at_rest(&self, index: usize) -> bool {
+        let Some(status) = self.replicas[index].program.try_status().await else { return false };
+        let classes = status["classes"].as_array().cloned().unwrap_or_default();
+        let leads = self.scenario.replicas() == 1 || (status["leader"] == true) == (index == 0);
+        let is_done = |class: &Value| class["outcome"] == "Unchanged" || class["outcome"] == "Blocked";
+        leads
+            && classes.len() == self.scenario.files(&self.cast).len()
+            && classes.iter().all(is_done)
+            && self.is_quiet(Duration::from_millis(700))
+    }
+
+    async fn play_undisturbed(&mut self) -> Result<Clean, String> {
+        self.begin(None).await?;
+        let start = Instant::now();
+        self.scenario.act(&self.cast).await;
+        while !(self.scenario.is_over(&self.cast).await && self.is_quiet(QUIET)) {
+            late(start, LIMIT, "it never comes to its end")?;
+            tokio::time::sleep(LOOK).await;
+        }
+        let end = self.end().await.ok_or("there is no status")?;
+        let told = self.violations().await;
+        if !told.is_empty() {
+            return Err(told.join("\n"));
+        }
+        Ok(Clean { end, writes: oracle::writes(self.prefix, &self.recordings()) })
+    }
+
+    async fn play(&mut self, plan: Plan, clean: &Clean) -> Result<(), String> {
+        let mut view = self.cast.users.classes().await;
+        self.begin(Some(plan)).await?;
+        if self.scenario != Scenario::Start {
+            view = self.cast.users.classes().await;
+            let wire = &self.replicas[0].wire;
+            wire.arm(plan.fault, plan.position);
+            if plan.position.target.is_watch() && plan.fault.kind() != Kind::Event && plan.fault != Fault::Behind {
+                wire.cut(plan.position.target);
+            }
+        }
+        let patience = LIMIT + Duration::from_secs(plan.fault.patience());
+        let start = Instant::now();
+        let (scenario, cast) = (self.scenario, self.cast.clone());
+        let mut act = tokio::spawn(async move { scenario.act(&cast).await });
+        let mut is_behind = false;
+        loop {
+            self.tend(plan.fault).await?;
+            let has_fired = self.replicas[0].wire.fired() > 0;
+            let is_over = act.is_finished() && self.difference(clean).await.is_none();
+            if is_over && !is_behind && plan.fault == Fault::Behind {
+                is_behind = true;
+                self.replicas[0].wire.be_behind(std::mem::take(&mut view));
+                self.restart(0);
+                continue;
+            }
+            if is_over && has_fired && self.is_quiet(QUIET) {
+                break;
+            }
+            if start.elapsed() > patience {
+                let told = match self.difference(clean).await {
+                    _ if !has_fired => "the fault never struck".to_owned(),
+                    Some(told) => format!("it doesn't come to the end of a clean run:\n{told}"),
+                    None => "it doesn't come to rest".to_owned(),
+                };
+                return Err(told);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        (&mut act).await.map_err(|error| error.to_string())?;
+        let recordings = self.recordings();
+        let mut told = self.violations().await;
+        told.extend(oracle::too_many(&clean.writes, &oracle::writes(self.prefix, &recordings), plan.fault));
+        told.extend(oracle::hurried(&recordings));
+        if told.is_empty() { Ok(()) } else { Err(told.join("\n")) }
+    }
+
+    /// Does what a fault leaves to be done: by the server, or by whoever starts programs.
+    async fn tend(&mut self, fault: Fault) -> Result<(), String> {
+        let Ok(_) = self.replicas[0].struck.try_recv() else { return Ok(()) };
+        match fault {
+            Fault::KillBefore | Fault::KillAfter => self.restart(0),
+            Fault::StopLeader => {
+                let pid = self.replicas[0].program.pid();
+                signal(pid, "STOP");
+                self.replicas[0].wire.proceed();
+                let start = Instant::now();
+                while self.replicas[1].program.try_status().await.is_none_or(|status| status["leader"] != true) {
+                    late(start, LIMIT, "the other replica never leads")?;
+                    tokio::time::sleep(LOOK).await;
+                }
+                signal(pid, "CONT");
+            }
+            _ => {
+                let wire = self.replicas[0].wire.clone();
+                self.server.suffer(fault, || wire.proceed()).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn recordings(&self) -> Vec<Recording> {
+        self.replicas.iter().map(|replica| replica.wire.recording()).collect()
+    }
+
+    fn is_quiet(&self, time: Duration) -> bool {
+        Instant::now().checked_sub(time).is_some_and(|since| oracle::is_quiet(&self.recordings(), since))
+    }
+
+    /// Where the cluster and the reports are otherwise than after a clean run.
+    async fn difference(&self, clean: &Clean) -> Option<String> {
+        match self.end().await {
+            Some(end) => oracle::difference(&clean.end, &end),
+            None => Some("there is no status".to_owned()),
+        }
+    }
+
+    /// What it has come to: as the one that leads says, where there are two.
+    async fn end(&self) -> Option<End> {
+        let mut told = Value::Null;
+        for replica in &self.replicas {
+            let status = replica.program.try_status().await?;
+            if self.replicas.len() == 1 || status["leader"] == true {
+                told = status;
+            }
+        }
+        let users = &self.cast.users;
+        let namespace = self.cast.stage.name("system");
+        let state = users.object(&format!("/api/v1/namespaces/{namespace}/configmaps/classkeeper-state")).await;
+        Some(oracle::end(self.prefix, &users.classes().await, &state, &told))
+    }
+
+    /// What is wrong in the history of the run's classes.
+    async fn violations(&self) -> Vec<String> {
+        let (users, history) = (&self.cast.users, &self.server.history);
+        let classes = users.classes().await;
+        for class in classes["items"].as_array().unwrap() {
+            let metadata = &class["metadata"];
+            let name = metadata["name"].as_str().unwrap();
+            if name.starts_with(&format!("{}-", self.prefix)) {
+                history.reaches(name, metadata["resourceVersion"].as_str().unwrap()).await;
+            }
+        }
+        let manager = self.cast.stage.manager();
+        let mut told =
+            oracle::violations(&manager, self.prefix, &self.scenario.rights(), &history.of(self.prefix), &users.done());
+        let written: Vec<_> = self.recordings().into_iter().flatten().collect();
+        let strangers = written.iter().filter_map(|sent| sent.written_class());
+        let strangers = strangers.filter(|name| !name.starts_with(&format!("{}-", self.prefix)));
+        told.extend(strangers.map(|name| format!("a write to {name}, which is nobody's business here")));
+        told
+    }
+
+    /// What was sent and said, for whoever looks into it.
+    fn log(&self) -> String {
+        let mut lines = Vec::new();
+        for (index, replica) in self.replicas.iter().enumerate() {
+            let recording = replica.wire.recording();
+            let Some(first) = recording.first().map(|sent| sent.at) else { continue };
+            for sent in &recording {
+                let (at, request) = ((sent.at - first).as_secs_f64(), &sent.request);
+                let fault = sent.fault.map_or_else(String::new, |fault| format!("  <- {fault}"));
+                let target = sent.target.map_or_else(|| "?".to_owned(), |target| format!("{target:?}"));
+                lines.push(format!(
+                    "  {index} {at:8.3} s {target:12} {} {}?{} {}{fault}",
+                    request.method, request.path, request.query, request.status
+                ));
+            }
+            lines.extend(replica.program.log().iter().map(|line| format!("  {index} {line}")));
+        }
+        lines.join("\n")
+    }
+}
+
+fn late(start: Instant, limit: Duration, what: &str) -> Result<(), String> {
+    if start.elapsed() < limit { Ok(()) } else { Err(format!("not within {limit:?}: {what}")) }
+}

@@ -1,0 +1,345 @@
+//! The way between one program and the API server: a reverse proxy on loopback, plain HTTP in, TLS out. It records each
+//! request, and does to one of them, or to one event of a watch, what the plan says.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use kube::Client;
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use crate::events::Events;
+use crate::plan::{Fault, Kind, Position};
+use crate::proxy::{Recorded, pass_on};
+use crate::recording::{Recording, Sent, Target};
+
+/// How late a late answer comes: within the program's deadline.
+const LATE: Duration = Duration::from_secs(3);
+/// The pieces in which a slow answer comes, and the time between two: together three times the program's deadline.
+const PIECES: usize = 30;
+const BETWEEN_PIECES: Duration = Duration::from_secs(1);
+
+/// A proxy that runs as long as its runtime.
+#[derive(Clone)]
+pub struct Wire {
+    pub address: SocketAddr,
+    line: Arc<Line>,
+}
+
+/// What requests and events pass.
+pub struct Line {
+    pub client: Client,
+    /// What the names of the run's own objects begin with.
+    pub prefix: String,
+    state: Mutex<State>,
+    /// Ends the watches of a target.
+    pub cut: watch::Sender<Option<Target>>,
+    /// Tells that a fault struck which isn't the wire's business alone.
+    strokes: mpsc::UnboundedSender<Fault>,
+    /// Lets a request go on that waits for such a fault.
+    proceed: Semaphore,
+}
+
+#[derive(Default)]
+struct State {
+    recording: Recording,
+    armed: Option<Armed>,
+    /// The program's process id.
+    victim: u32,
+    /// An older state of all classes, for whoever asks for a list next.
+    view: Option<Value>,
+}
+
+struct Armed {
+    fault: Fault,
+    position: Position,
+    seen: u32,
+    fired: u32,
+    /// The version that is too old.
+    gone: Option<String>,
+}
+
+/// A connection that ends without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection ends here")]
+pub struct Broken;
+
+impl Wire {
+    /// A proxy, and where it tells of strokes.
+    pub async fn start(client: Client, prefix: &str) -> (Self, mpsc::UnboundedReceiver<Fault>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (strokes, struck) = mpsc::unbounded_channel();
+        let line = Arc::new(Line {
+            client,
+            prefix: prefix.to_owned(),
+            state: Mutex::default(),
+            cut: watch::channel(None).0,
+            strokes,
+            proceed: Semaphore::new(0),
+        });
+        let served = line.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let line = served.clone();
+                let service = hyper::service::service_fn(move |request| answer(line.clone(), request));
+                let connection = hyper::server::conn::http1::Builder::new();
+                // A connection that was broken on purpose ends with an error.
+                tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
+            }
+        });
+        (Self { address, line }, struck)
+    }
+
+    /// Says whom a SIGKILL hits.
+    pub fn set_victim(&self, pid: u32) {
+        self.line.state().victim = pid;
+    }
+
+    /// Prepares a fault. Requests and events are counted from now on.
+    pub fn arm(&self, fault: Fault, position: Position) {
+        self.line.state().armed = Some(Armed { fault, position, seen: 0, fired: 0, gone: None });
+    }
+
+    /// How often the fault struck.
+    pub fn fired(&self) -> u32 {
+        self.line.state().armed.as_ref().map_or(0, |armed| armed.fired)
+    }
+
+    /// Ends the watches of a target, as a load balancer does now and then.
+    pub fn cut(&self, target: Target) {
+        self.line.cut.send_replace(Some(target));
+    }
+
+    /// Makes the next list of classes be this one, from an API server that is behind.
+    pub fn be_behind(&self, list: Value) {
+        self.line.state().view = Some(list);
+    }
+
+    /// Lets the request go on that waits for a fault of the server.
+    pub fn proceed(&self) {
+        self.line.proceed.add_permits(1);
+    }
+
+    /// What was sent so far.
+    pub fn recording(&self) -> Recording {
+        self.line.state().recording.clone()
+    }
+}
+
+impl Line {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Counts a request, or an event, with the version that it is to begin at; the fault that strikes it, if one does.
+    pub fn strikes(&self, target: Option<Target>, kind: Kind, version: Option<&str>) -> Option<Fault> {
+        let mut state = self.state();
+        let armed = state.armed.as_mut()?;
+        // What happens to the server happens at a request.
+        let own = if armed.fault.kind() == Kind::Event { Kind::Event } else { Kind::Request };
+        if Some(armed.position.target) != target || own != kind || armed.fault == Fault::Behind {
+            return None;
+        }
+        if let Some(gone) = &armed.gone
+            && version.is_some_and(|version| version == gone)
+        {
+            return Some(armed.fault);
+        }
+        armed.seen += 1;
+        let struck = (armed.position.nth..armed.position.nth + armed.fault.times()).contains(&armed.seen);
+        armed.fired += u32::from(struck);
+        if struck && armed.fault == Fault::GoneStatus {
+            // A list is asked for without one, or for any.
+            armed.gone = version.filter(|version| *version != "0").map(str::to_owned);
+        }
+        struck.then_some(armed.fault)
+    }
+
+    fn kill(&self) {
+        let victim = self.state().victim.to_string();
+        assert!(Command::new("kill").args(["-s", "KILL", &victim]).status().unwrap().success());
+        self.tell(Fault::KillBefore);
+    }
+
+    fn tell(&self, fault: Fault) {
+        // Nobody listens once the run is over.
+        let _ = self.strokes.send(fault);
+    }
+
+    fn take_view(&self) -> Option<Value> {
+        let mut state = self.state();
+        let view = state.view.take()?;
+        state.armed.as_mut()?.fired += 1;
+        Some(view)
+    }
+}
+
+async fn answer(line: Arc<Line>, request: Request<Incoming>) -> Result<Response<Body>, Broken> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
+    let request = Recorded::new(&head, &body);
+    let target = Target::of(&request);
+    let version = request.query.split('&').find_map(|part| part.strip_prefix("resourceVersion="));
+    let fault = line.strikes(target, Kind::Request, version);
+    let index = {
+        let mut state = line.state();
+        state.recording.push(Sent { request, target, at: Instant::now(), fault });
+        state.recording.len() - 1
+    };
+    let is_watch =
+        target.filter(|target| target.is_watch() && head.uri.query().unwrap_or_default().contains("watch=true"));
+    let passing = Passing { line: line.clone(), head, body };
+    let answer = match (fault, is_watch) {
+        (Some(fault), _) => passing.strike(fault).await,
+        (None, Some(target)) => watching(&line, &passing.head, target).await,
+        (None, None) => passing.pass_on().await,
+    };
+    if let Ok(answer) = &answer {
+        line.state().recording[index].request.status = answer.status().as_u16();
+    }
+    answer
+}
+
+/// A request on its way.
+struct Passing {
+    line: Arc<Line>,
+    head: http::request::Parts,
+    body: Bytes,
+}
+
+impl Passing {
+    async fn pass_on(&self) -> Result<Response<Body>, Broken> {
+        pass_on(&self.line.client, &self.head, &self.body).await.map_err(|_| Broken)
+    }
+
+    /// Everything the server says, once it has done what it was asked.
+    async fn done(&self) -> Result<(http::response::Parts, Bytes), Broken> {
+        let (mut head, body) = self.pass_on().await?.into_parts();
+        head.headers.remove(http::header::TRANSFER_ENCODING);
+        Ok((head, body.collect().await.map_err(|_| Broken)?.to_bytes()))
+    }
+
+    /// What is done to it.
+    async fn strike(&self, fault: Fault) -> Result<Response<Body>, Broken> {
+        match fault {
+            Fault::Status(code, retry_after) => Ok(refusal(code, retry_after)),
+            Fault::Outage => Ok(refusal(503, None)),
+            Fault::GoneStatus => Ok(refusal(410, None)),
+            Fault::Reset => Err(Broken),
+            Fault::Hang => std::future::pending().await,
+            Fault::Html => Ok(page()),
+            Fault::LostAnswer => {
+                self.done().await?;
+                Err(Broken)
+            }
+            Fault::HungAnswer => {
+                self.done().await?;
+                std::future::pending().await
+            }
+            Fault::KillBefore => {
+                self.line.kill();
+                Err(Broken)
+            }
+            Fault::KillAfter => {
+                self.done().await?;
+                self.line.kill();
+                Err(Broken)
+            }
+            Fault::RestartApiserver | Fault::RestartEtcd | Fault::PauseEtcd | Fault::StopLeader => {
+                self.line.tell(fault);
+                self.line.proceed.acquire().await.map_err(|_| Broken)?.forget();
+                self.pass_on().await
+            }
+            Fault::Truncated => {
+                let (mut head, body) = self.done().await?;
+                // The length is that of the whole.
+                head.headers.insert(http::header::CONTENT_LENGTH, body.len().into());
+                let half = Ok(body.slice(..body.len() / 2));
+                Ok(Response::from_parts(head, Body::from_stream(futures::stream::iter([half, Err(Broken)]))))
+            }
+            Fault::Garbled => {
+                let (mut head, body) = self.done().await?;
+                head.headers.remove(http::header::CONTENT_LENGTH);
+                Ok(Response::from_parts(head, Body::from(body.slice(..body.len() / 2))))
+            }
+            Fault::SlowBody => {
+                let (head, body) = self.done().await?;
+                Ok(Response::from_parts(head, dripping(&body)))
+            }
+            Fault::LateAnswer => {
+                let (head, body) = self.done().await?;
+                tokio::time::sleep(LATE).await;
+                Ok(Response::from_parts(head, Body::from(body)))
+            }
+            Fault::Cut
+            | Fault::HalfEvent
+            | Fault::Stall
+            | Fault::HoldBack
+            | Fault::GarbledEvent
+            | Fault::GoneEvent
+            | Fault::Behind => unreachable!("{fault} strikes no request"),
+        }
+    }
+}
+
+/// A body that comes in pieces, for longer than anybody waits.
+fn dripping(body: &[u8]) -> Body {
+    let pieces: Vec<_> = body.chunks(body.len() / PIECES + 1).map(Bytes::copy_from_slice).collect();
+    Body::from_stream(futures::stream::unfold(pieces.into_iter(), |mut pieces| async {
+        tokio::time::sleep(BETWEEN_PIECES).await;
+        let piece = pieces.next()?;
+        Some((Ok::<_, Infallible>(piece), pieces))
+    }))
+}
+
+/// A watch, whose events pass one by one.
+async fn watching(line: &Arc<Line>, head: &http::request::Parts, target: Target) -> Result<Response<Body>, Broken> {
+    let is_list = head.uri.query().unwrap_or_default().contains("sendInitialEvents=true");
+    let view = if is_list && target == Target::ClassWatch { line.take_view() } else { None };
+    let Some(view) = view else {
+        let (mut head, body) = pass_on(&line.client, head, &[]).await.map_err(|_| Broken)?.into_parts();
+        head.headers.remove(http::header::TRANSFER_ENCODING);
+        if !head.status.is_success() {
+            return Ok(Response::from_parts(head, body));
+        }
+        return Ok(Response::from_parts(head, Events::new(line.clone(), target, body).into_body()));
+    };
+    let version = view["metadata"]["resourceVersion"].as_str().unwrap();
+    let (mut onward, ()) = Request::new(()).into_parts();
+    onward.uri =
+        format!("{}?watch=true&allowWatchBookmarks=true&resourceVersion={version}", head.uri.path()).parse().unwrap();
+    let body = pass_on(&line.client, &onward, &[]).await.map_err(|_| Broken)?.into_body();
+    let response = Response::builder().header(http::header::CONTENT_TYPE, "application/json");
+    Ok(response.body(Events::behind(line.clone(), &view, body).into_body()).unwrap())
+}
+
+/// A refusal in the server's form.
+fn refusal(code: u16, retry_after: Option<u32>) -> Response<Body> {
+    let mut status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code,
+                        "message": "the fault rig says no", "reason": "ServiceUnavailable"});
+    let mut response = Response::builder().status(code).header(http::header::CONTENT_TYPE, "application/json");
+    if let Some(seconds) = retry_after {
+        response = response.header(http::header::RETRY_AFTER, seconds);
+        status["details"] = json!({"retryAfterSeconds": seconds});
+    }
+    if code == 410 {
+        status["reason"] = json!("Expired");
+    }
+    response.body(Body::from(status.to_string())).unwrap()
+}
+
+/// What something between us and the server may answer instead of it.
+fn page() -> Response<Body> {
+    let response = Response::builder().header(http::header::CONTENT_TYPE, "text/html");
+    response.body(Body::from("<!doctype html>\n<title>Sign in</title>\n<p>Sign in to go on.\n")).unwrap()
+}
