@@ -23,7 +23,8 @@
 //!
 //! - [`files`]: what is on disk. [`snapshot`](files::snapshot) reads one generation of a directory,
 //!   [`yaml`](files::yaml) alone reads YAML, [`reload`](files::reload) keeps the last good load,
-//!   [`watch`](files::watch) and [`follow`](files::follow) say when to look again.
+//!   [`watch`](files::watch) and [`follow`](files::follow) say when to look again. Directory and ConfigMaps are
+//!   [`sources`](files::sources); [`assemble`](files::assemble) puts together what is in force of all.
 //! - [`engine`]: what follows from it, and from what is on the cluster. **The engine does no IO**: it knows no client,
 //!   no runtime and no file system, and `tests/house.rs` holds that.
 //!   - A [`document`](engine::document) with places in the text; [`validate`](engine::validate) by the
@@ -32,11 +33,11 @@
 //!     What several classes have is [`shared`](engine::shared).
 //!   - What a default makes depend on the cluster's [`facts`](engine::facts): its [`when`](engine::when), a compiled
 //!     [`expression`](engine::expression).
-//!   - A [`template`](engine::template) gives a class for each namespace that it matches.
+//!   - A [`template`](engine::template) gives a class for each namespace that it matches. What a team may write is its
+//!     boundary in [`tenancy`](engine::tenancy); whose a name is that several sources describe, [`assembly`](engine::assembly)
+//!     says, and [`author`](engine::author) under which field manager it is applied.
 //!   - A [`live`](engine::live) class, whose [`field_set`](engine::field_set)s tell who owns which
 //!     [`unit`](engine::unit), and what users say on it in [`annotations`](engine::annotations).
-//!   - The [`facts`](engine::facts) of a cluster, which decide whether a default counts: [`when`](engine::when), an
-//!     [`expression`](engine::expression) in CEL.
 //!   - The [`plan`](engine::plan), decided unit by unit: it rests, or asks for an [`intent`](engine::intent) to be
 //!     applied or for [`managed_fields`](engine::managed_fields) to be moved. What came of it is an
 //!     [`outcome`](engine::outcome). Apart from it, [`protection`](engine::protection) decides about our finalizer.
@@ -44,7 +45,8 @@
 //!   one place where a plan becomes requests, behind the [`gate`](cluster::gate) of the [`leader`](cluster::leader).
 //!   - [`facts`](cluster::facts) follows what the cluster is; [`watch`](cluster::watch) fills the cache in
 //!     [`classes`](cluster::classes), [`watch_gateways`](cluster::watch_gateways) that in
-//!     [`gateways`](cluster::gateways). [`watch_namespaces`](cluster::watch_namespaces) tells what templates ask for.
+//!     [`gateways`](cluster::gateways). [`watch_namespaces`](cluster::watch_namespaces) tells what templates ask for, and
+//!     [`watch_config_maps`](cluster::watch_config_maps) what sources hold.
 //!   - [`reconcile`](cluster::reconcile) is the loop of `run`, with its queue, breaker and removal gate. What is known and
 //!     what came of it stands on the [`board`](cluster::board), and is told by [`events`](cluster::events).
 //! - [`admission`]: what is said to whoever writes a ConfigMap or edits a class, while they do: a webhook that asks the

