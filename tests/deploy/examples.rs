@@ -67,8 +67,9 @@ async fn every_file_under_deploy_is_valid() {
     cluster.namespace("examples").await;
     let mut applied = yaml::names(&render(cluster, "deploy/gitops/platform").await);
     applied.extend(yaml::names(&admission::overlay(cluster, "classkeeper").await));
-    let components =
-        ["live-defaults", "templates", "tenancy"].map(|name| format!("../deploy/kustomize/components/{name}")).join(", ");
+    let components = ["live-defaults", "templates", "tenancy"]
+        .map(|name| format!("../deploy/kustomize/components/{name}"))
+        .join(", ");
     let further = format!(
         "{{apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization, namespace: classkeeper, \
          resources: [../deploy/kustomize], components: [{components}]}}"

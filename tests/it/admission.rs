@@ -411,6 +411,8 @@ async fn what_is_no_review_is_told_so_and_ends_nothing() {
     }
     let mut stream = connect(address, &bundle).await.unwrap();
     assert_eq!(ask(&mut stream, CONFIG_MAPS, "text/plain", b"{}").await.0, 415);
+    // What wasn't read of that one may end its connection.
+    let mut stream = connect(address, &bundle).await.unwrap();
     // A class that can't be read is nothing that its editor could help.
     let odd = review(
         v1,
