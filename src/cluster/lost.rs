@@ -1,6 +1,11 @@
 //! When a watch can't be continued, but only begun anew with a list.
 
+use std::time::Duration;
+
 use kube::runtime::watcher;
+
+/// How long to wait before that: who loses each watch at once isn't to be asked for lists without end.
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// Whether kube's watcher would go on and never see what it missed: it asks again for a version that is refused as too
 /// old by a status (one told by an event it knows to handle), and it steps over an event that it can't read.

@@ -19,6 +19,7 @@ use tracing::{debug, info, warn};
 
 use super::api::call;
 use super::error::ApiError;
+use super::lost::{self, is_lost};
 use super::permission::{Permission, refused_verb};
 use crate::engine::diagnostic::{Code, Diagnostic};
 use crate::engine::source::{ConfigMapName, SourceId};
@@ -261,7 +262,13 @@ impl Selected {
                 Ok(Some(Ok(Event::Delete(map)))) => return Seen::Gone(map.metadata.name.unwrap_or_default().into()),
                 Ok(Some(Err(error))) => {
                     debug!(%error, namespace = &*self.namespace, "a watch on ConfigMaps was interrupted");
-                    let Some(verb) = refused_verb(&error) else { continue };
+                    let Some(verb) = refused_verb(&error) else {
+                        if is_lost(&error) {
+                            tokio::time::sleep(lost::PAUSE).await;
+                            return Seen::Late;
+                        }
+                        continue;
+                    };
                     let rule = Permission::in_namespace("", "configmaps", &self.namespace).to(&[verb]).to_string();
                     warn!(rule, "ConfigMaps may not be watched");
                     return Seen::Refused(format!("it may not be watched; the rule that is missing: {rule}"));

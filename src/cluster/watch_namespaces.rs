@@ -21,6 +21,7 @@ use tracing::{debug, info, warn};
 use super::api::{Accept, call_accepting, percent_encode};
 use super::error::ApiError;
 use super::facts::ClusterState;
+use super::lost::{self, is_lost};
 use super::permission::Permission;
 use super::refusal::WatchedKind;
 use crate::engine::expression::Keys;
@@ -172,7 +173,13 @@ async fn follow(client: &Client, kept: &Keys, news: &Sender<News>) -> Ended {
             Some(Ok(Event::Delete(object))) => NamespaceSeen::Deleted(reduce(object.metadata, kept).name),
             Some(Err(error)) => {
                 debug!(%error, "the watch on namespaces was interrupted");
-                let Some(refusal) = kind.refusal(client, &error).await else { continue };
+                let Some(refusal) = kind.refusal(client, &error).await else {
+                    if is_lost(&error) {
+                        tokio::time::sleep(lost::PAUSE).await;
+                        return Ended::Late;
+                    }
+                    continue;
+                };
                 warn!(error = refusal, "namespaces may not be watched; templates wait, or stay as they are");
                 let _ = news.send(News::Namespace(NamespaceSeen::Refused(refusal.into()))).await;
                 return Ended::Refused;
