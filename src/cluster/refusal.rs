@@ -1,4 +1,6 @@
-//! Refused watches on metadata, which kube can't read.
+//! Refused watches: how long one waits after one, and what those on metadata say, which kube can't read.
+
+use std::time::Duration;
 
 use http::Request;
 use kube::Client;
@@ -8,6 +10,9 @@ use kube::runtime::watcher;
 use super::api::exchange;
 use super::error::ApiError;
 use super::permission::{Permission, Verb, refused_verb};
+
+/// How long to wait after a refusal: a right may come later.
+pub(super) const AFTER_A_REFUSAL: Duration = Duration::from_secs(5);
 
 /// A kind of which the metadata is watched.
 pub(super) struct WatchedKind {

@@ -21,14 +21,13 @@ use super::api::call;
 use super::error::ApiError;
 use super::lost::{self, is_lost};
 use super::permission::{Permission, refused_verb};
+use super::refusal::AFTER_A_REFUSAL;
 use crate::engine::diagnostic::{Code, Diagnostic};
 use crate::engine::source::{ConfigMapName, SourceId};
 use crate::engine::tenancy::{DEFAULTS_LABEL, DEFAULTS_LABEL_TRUE};
 use crate::files::snapshot::Snapshot;
 use crate::files::sources::News;
 
-/// How long to wait after a refusal: a right may come later.
-const AFTER_A_REFUSAL: Duration = Duration::from_secs(5);
 /// A list that takes longer is asked for again.
 const LIST_DEADLINE: Duration = Duration::from_mins(1);
 /// How often to look whether a ConfigMap that lost its label is still there, which no watch tells.

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -21,9 +20,7 @@ use super::facts::ClusterState;
 use super::gateways::{Gateway, GatewaySeen};
 use super::lost::is_lost;
 use super::permission::{Permission, refused_verb};
-
-/// How long to wait after a refusal: a right may come later.
-const AFTER_A_REFUSAL: Duration = Duration::from_secs(5);
+use super::refusal::AFTER_A_REFUSAL;
 
 /// A Gateway as the API server sends it, without what nobody here asks for.
 #[derive(Clone, Debug, Deserialize)]

@@ -23,15 +23,13 @@ use super::error::ApiError;
 use super::facts::ClusterState;
 use super::lost::{self, is_lost};
 use super::permission::Permission;
-use super::refusal::WatchedKind;
+use super::refusal::{AFTER_A_REFUSAL, WatchedKind};
 use crate::engine::expression::Keys;
 use crate::engine::facts::Facts;
 use crate::engine::template::expansions::NamespaceSeen;
 use crate::engine::template::namespace::Namespace;
 use crate::files::sources::News;
 
-/// How long to wait after a refusal: a right may come later.
-const AFTER_A_REFUSAL: Duration = Duration::from_secs(5);
 /// How many namespaces are asked for at once by a command.
 const PAGE: u32 = 500;
 /// A list that takes longer is asked for again.

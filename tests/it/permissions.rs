@@ -212,6 +212,16 @@ fn complaints(program: &Program) -> Vec<String> {
     program.log().iter().map(Value::to_string).filter(|line| line.contains("verbs: [")).collect()
 }
 
+/// Waits for an error that names a right in these words.
+async fn complains(program: &Program, words: &str) {
+    eventually(&format!("without it, an error names {words:?}"), || async {
+        let complaints = complaints(program);
+        let found = complaints.iter().any(|line| unescaped(line).contains(words));
+        if found { Ok(()) } else { Err(format!("{complaints:#?} in {:#?}", program.log())) }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn the_shipped_rights_are_enough_and_none_is_too_much() {
     let rights = Right::shipped();
@@ -237,12 +247,7 @@ async fn the_shipped_rights_are_enough_and_none_is_too_much() {
             let (s, program) = run(control_plane, case, &rest).await;
             // The verb is in a list of its own, so that this is no other right.
             let words = missing.words();
-            eventually(&format!("without it, an error names {words:?}"), || async {
-                let complaints = complaints(&program);
-                let found = complaints.iter().any(|line| unescaped(line).contains(&words));
-                if found { Ok(()) } else { Err(format!("{complaints:#?} in {:#?}", program.log())) }
-            })
-            .await;
+            complains(&program, &words).await;
             let others: Vec<_> = complaints(&program);
             let others: Vec<_> = others.iter().filter(|line| !unescaped(line).contains(&words)).collect();
             assert!(others.is_empty(), "without {words:?}, others are named: {others:#?}");
@@ -301,12 +306,7 @@ async fn the_rights_of_admission_are_enough_and_none_is_too_much() {
             continue;
         };
         let words = missing.words();
-        eventually(&format!("without it, an error names {words:?}"), || async {
-            let complaints = complaints(&program);
-            let found = complaints.iter().any(|line| unescaped(line).contains(&words));
-            if found { Ok(()) } else { Err(format!("{complaints:#?} in {:#?}", program.log())) }
-        })
-        .await;
+        complains(&program, &words).await;
         let others = complaints(&program);
         assert!(others.iter().all(|line| unescaped(line).contains(&words)), "without {words:?}: {others:#?}");
         program.class_is(&s.name("a"), "Unchanged").await;
@@ -391,12 +391,7 @@ async fn the_rights_on_config_maps_are_enough_and_none_is_too_much() {
                 return;
             };
             let words = missing.words();
-            eventually(&format!("without it, an error names {words:?}"), || async {
-                let complaints = complaints(&program);
-                let found = complaints.iter().any(|line| unescaped(line).contains(&words));
-                if found { Ok(()) } else { Err(format!("{complaints:#?} in {:#?}", program.log())) }
-            })
-            .await;
+            complains(&program, &words).await;
             // Nothing is removed that isn't known to be gone.
             s.stays_quiet().await;
             let class = s.get(&s.name("team")).await;
