@@ -2,10 +2,11 @@
 //! name gets a pass.
 //!
 //! Names are worked on side by side, one pass for each class at a time. A class that is as wanted costs no request.
-//! [`start`] says what is done about a name, [`finish`] what comes of it.
+//! [`look`] says which names are looked at again, [`start`] what is done about one, [`finish`] what comes of it.
 
 mod finish;
 mod grips;
+mod look;
 mod settling;
 mod start;
 
@@ -38,11 +39,9 @@ use super::queue::Queue;
 use super::removal::RemovalGate;
 use super::watch::{Fate, Seen};
 use super::watch_gateways::Need;
-use crate::engine::author::{Author, Installation};
+use crate::engine::author::Installation;
 use crate::engine::defaults::DefaultClass;
-use crate::engine::live::Live;
-use crate::engine::protection::{KindPhase, Word, is_held_by};
-use crate::engine::source::Leaving;
+use crate::engine::protection::KindPhase;
 use crate::engine::when::Round;
 use crate::files::configuration::Configuration;
 use crate::metrics::Metrics;
@@ -332,97 +331,6 @@ impl Loop {
         match self.cluster.as_ref().map(|cluster| &cluster.crd) {
             Some(ClassCrd::Terminating) => KindPhase::Terminating,
             Some(ClassCrd::Unknown | ClassCrd::Absent | ClassCrd::Present { .. }) | None => KindPhase::Present,
-        }
-    }
-
-    /// Asks for a pass over every class that may need one.
-    fn look_at_everything(&mut self) {
-        self.look_again();
-        self.look_for_leavers();
-        self.look_for_held();
-    }
-
-    /// Asks for a pass over every class that the files name.
-    fn look_again(&mut self) {
-        let defaults = self.board.lock().defaults.clone().unwrap_or_default();
-        let now = Instant::now();
-        for default in defaults.iter() {
-            self.queue.push(&default.name, now);
-        }
-    }
-
-    /// Asks for a pass over every class whose default has a condition.
-    fn look_at_conditions(&mut self) {
-        let defaults = self.board.lock().defaults.clone().unwrap_or_default();
-        let now = Instant::now();
-        for default in defaults.iter().filter(|default| default.when.is_some()) {
-            self.queue.push(&default.name, now);
-        }
-    }
-
-    /// Whether we own anything of a class, be it only its finalizer.
-    fn concerns_us(&self, live: &Live) -> bool {
-        self.installation.applies_to(live) || is_held_by(live, self.installation.platform())
-    }
-
-    /// Asks for a pass over each class that is ours and that no default names; and over each that a tenant's default
-    /// names and that was applied for somebody else, since it may be free by now.
-    fn look_for_leavers(&mut self) {
-        let now = Instant::now();
-        if !self.removal.is_open(now) {
-            return;
-        }
-        let names: Vec<_> = {
-            let state = self.board.lock();
-            let Some(defaults) = &state.defaults else { return };
-            let may_go = |live: &Live| self.word_on(live, now) == Word::Gone || self.leaver(live, now).is_some();
-            let is_due = |live: &&Arc<Live>| match defaults.get(&live.name).map(|default| &default.author) {
-                None => self.concerns_us(live) && may_go(live),
-                Some(Author::Platform) => false,
-                Some(author) => self.installation.authors_of(live).any(|holder| holder != *author),
-            };
-            state.cache.iter().filter(is_due).map(|live| live.name.clone()).collect()
-        };
-        self.push_all(&names);
-    }
-
-    /// What the files mean that don't describe a class.
-    fn word_on(&self, live: &Live, now: Instant) -> Word<'static> {
-        if self.removal.holds(&live.name) {
-            return Word::NotYetKnown;
-        }
-        let mut authors = self.installation.authors_of(live).peekable();
-        let may_leave = |author: &Author| self.removal.leaving(author, now).is_some();
-        let is_gone = match authors.peek() {
-            Some(_) => authors.all(|author| may_leave(&author)),
-            None => may_leave(&Author::Platform),
-        };
-        if is_gone { Word::Gone } else { Word::NotYetKnown }
-    }
-
-    /// For whom a class was applied that may be left now.
-    fn leaver(&self, live: &Live, now: Instant) -> Option<(Author, Leaving)> {
-        if self.removal.holds(&live.name) {
-            return None;
-        }
-        let leaving = |author: Author| self.removal.leaving(&author, now).map(|leaving| (author, leaving));
-        self.installation.authors_of(live).find_map(leaving)
-    }
-
-    /// Asks for a pass over each class that our finalizer is on, whatever is known of the defaults.
-    fn look_for_held(&mut self) {
-        let is_held = |live: &&Arc<Live>| is_held_by(live, self.installation.platform());
-        let held: Vec<_> = self.board.lock().cache.iter().filter(is_held).map(|live| live.name.clone()).collect();
-        if !held.is_empty() {
-            self.need_gateways();
-        }
-        self.push_all(&held);
-    }
-
-    fn push_all(&mut self, names: &[Arc<str>]) {
-        let now = Instant::now();
-        for name in names {
-            self.queue.push(name, now);
         }
     }
 
