@@ -4,6 +4,7 @@
 pub mod assemble;
 pub mod configuration;
 pub mod follow;
+pub mod loading;
 pub mod reload;
 pub mod snapshot;
 pub mod sources;

@@ -35,9 +35,10 @@ use crate::cluster::watch_namespaces::{WatchNamespaces, tell_facts};
 use crate::engine::assembly::Holders;
 use crate::engine::author::Installation;
 use crate::engine::source::{ConfigMapName, SourceId};
-use crate::files::assemble::{AskHolders, Assemble};
+use crate::files::assemble::Assemble;
 use crate::files::configuration::Configuration;
 use crate::files::follow::Follow;
+use crate::files::loading::{AskHolders, Loading};
 use crate::files::sources::{Change, Sources};
 use crate::metrics::Metrics;
 use crate::serve::{self, Pages};
@@ -200,9 +201,9 @@ impl Args {
         let (news, known) = mpsc::channel(EVENTS);
         let (namespaces, tenants) = watch::channel(BTreeSet::new());
         let (annotations, wanted) = watch::channel(None);
-        let holders = holders(board, installation);
+        let loading = Loading::start(sources, holders(board, installation)).context("no thread can be started")?;
         let assemble =
-            Assemble { sources, news: known, holders, doubt, configuration, changes, annotations, namespaces, metrics };
+            Assemble { loading, news: known, doubt, configuration, changes, annotations, namespaces, metrics };
         tasks.spawn_until_shutdown(assemble.run());
         tasks.spawn_until_shutdown(tell_facts(facts, news.clone()));
         tasks.spawn_until_shutdown(WatchNamespaces { client: client.clone(), wanted, news: news.clone() }.run());

@@ -8,8 +8,8 @@ use tokio::sync::{Notify, mpsc, watch};
 use tracing::{error, info, warn};
 
 use super::configuration::{Configuration, Names};
-use super::sources::{Change, News, Settled, Sources};
-use crate::engine::assembly::Holders;
+use super::loading::Loading;
+use super::sources::{Change, News};
 use crate::engine::author::Author;
 use crate::engine::diagnostic::{Diagnostic, Severity};
 use crate::engine::expression::Keys;
@@ -20,17 +20,12 @@ use crate::metrics::{Metrics, ReloadResult};
 /// How soon to look again at what depends on the cluster's classes, while these aren't known.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// Says who has applied a class.
-pub type AskHolders = Arc<dyn Fn(&str) -> Holders + Send + Sync>;
-
 /// Puts together what all sources hold.
 pub struct Assemble {
-    /// All sources.
-    pub sources: Sources,
+    /// What loads them.
+    pub loading: Loading,
     /// What becomes known of them.
     pub news: mpsc::Receiver<News>,
-    /// Says who has applied a class.
-    pub holders: AskHolders,
     /// Asks to look again at whose a name is: it is known by now who has applied the class.
     pub doubt: Arc<Notify>,
     /// Where it goes what is in force.
@@ -48,8 +43,7 @@ pub struct Assemble {
 impl Assemble {
     /// Puts together until nothing can become known any more.
     pub async fn run(self) {
-        let Self { mut sources, mut news, holders, doubt, configuration, changes, annotations, namespaces, metrics } =
-            self;
+        let Self { loading, mut news, doubt, configuration, changes, annotations, namespaces, metrics } = self;
         let mut told: Arc<[NamespaceFinding]> = Arc::default();
         let mut names = Names::Decided;
         loop {
@@ -71,8 +65,10 @@ impl Assemble {
             while let Ok(next) = news.try_recv() {
                 all.push(next);
             }
-            let settled;
-            (sources, settled) = take_in(sources, all, holders.clone()).await;
+            let Some(settled) = loading.take_in(all).await else {
+                error!("the thread that loads is gone");
+                return;
+            };
             names = settled.configuration.names;
             count(&settled.configuration, &settled.changes, &metrics);
             settled.changes.iter().for_each(log);
@@ -95,18 +91,6 @@ impl Assemble {
                 is_new
             });
         }
-    }
-}
-
-/// Loads away from the thread that answers probes: ten thousand classes take a while.
-async fn take_in(mut sources: Sources, news: Vec<News>, holders: AskHolders) -> (Sources, Settled) {
-    let work = tokio::task::spawn_blocking(move || {
-        let settled = sources.take_in(news, &*holders);
-        (sources, settled)
-    });
-    match work.await {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

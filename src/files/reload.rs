@@ -112,9 +112,11 @@ impl Loader {
             if documents > DOCUMENTS_AT_MOST {
                 break;
             }
-            let known = self.files.get(&file.name).filter(|known| known.digest == Some(file.digest));
+            let before = self.files.get(&file.name);
+            let known = before.filter(|known| known.digest == Some(file.digest));
             let loaded = known.cloned().unwrap_or_else(|| {
-                let mut loaded = LoadedFile::load(file, &self.scope, &mut conditions, &mut self.shared);
+                let before = before.map(|before| &**before);
+                let mut loaded = LoadedFile::load(file, before, &self.scope, &mut conditions, &mut self.shared);
                 if findings > FINDINGS_AT_MOST {
                     loaded.keep_one_finding();
                 }

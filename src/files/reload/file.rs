@@ -1,6 +1,7 @@
 //! One file, parsed and validated. Its result depends on its name, its content and whose it is
 //! alone, so that it can be kept.
 
+use std::collections::HashMap;
 use std::str::from_utf8;
 use std::sync::Arc;
 
@@ -33,8 +34,15 @@ pub(super) struct LoadedFile {
 }
 
 impl LoadedFile {
-    /// Loads a file. Conditions that are known aren't compiled again, and what is shared depends on it in memory alone.
-    pub(super) fn load(file: &SnapshotFile, scope: &Scope, conditions: &mut Conditions, shared: &mut Shared) -> Self {
+    /// Loads a file, of which `before` is an earlier state. Conditions that are known aren't compiled again, and what is
+    /// shared with others or with `before` depends on it in memory alone.
+    pub(super) fn load(
+        file: &SnapshotFile,
+        before: Option<&Self>,
+        scope: &Scope,
+        conditions: &mut Conditions,
+        shared: &mut Shared,
+    ) -> Self {
         let digest = Some(file.digest);
         let mut loaded = Self { digest, documents: 0, candidates: Vec::new(), findings: Vec::new(), left_out: 0 };
         if let Err(finding) = decode(file) {
@@ -43,13 +51,18 @@ impl LoadedFile {
         }
         let text = FileText::new(file.name.clone(), text(file));
         let mut findings = Findings::new(&text);
+        let before: HashMap<_, _> =
+            before.into_iter().flat_map(|before| &before.candidates).map(|known| (&*known.name, known)).collect();
         yaml::read(&mut findings, Budget::default(), |document, findings| {
             loaded.documents += 1;
             let Some(mut candidate) = validate(&document, scope, conditions, findings) else { return };
-            if let Some(Described::Class(class)) = &mut candidate.described
-                && let Some(class) = Arc::get_mut(class)
-            {
-                shared.share(class);
+            match before.get(&*candidate.name) {
+                // What is kept stays where it is in memory: what is new there leaves gaps behind when it goes.
+                Some(known) if known.described == candidate.described => {
+                    candidate.name.clone_from(&known.name);
+                    candidate.described.clone_from(&known.described);
+                }
+                Some(_) | None => share(&mut candidate, shared),
             }
             loaded.candidates.push(candidate);
         });
@@ -67,6 +80,14 @@ impl LoadedFile {
             self.findings = vec![kept];
             self.digest = None;
         }
+    }
+}
+
+fn share(candidate: &mut Candidate, shared: &mut Shared) {
+    if let Some(Described::Class(class)) = &mut candidate.described
+        && let Some(class) = Arc::get_mut(class)
+    {
+        shared.share(class);
     }
 }
 

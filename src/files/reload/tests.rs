@@ -164,3 +164,14 @@ fn a_file_behind_many_findings_is_loaded_again() {
     assert_eq!(found.len(), 452);
     assert_eq!(found.iter().filter(|finding| finding.contains("expected a string")).count(), 2, "{found:?}");
 }
+
+#[test]
+fn what_an_edit_of_its_file_left_alone_stays_where_it_is_in_memory() {
+    let mut loader = Loader::default();
+    let file = |middle: &str| format!("{}{}{}", class("a", "x"), class("b", middle), class("c", "x"));
+    let before = accepted(loader.load(&snapshot(&[("a.yaml", &file("one"))])));
+    let after = accepted(loader.load(&snapshot(&[("a.yaml", &file("two"))])));
+    let is_same = |name| Arc::ptr_eq(get(&before, name), get(&after, name));
+    assert_eq!(["a", "b", "c"].map(is_same), [true, false, true]);
+    assert_ne!(get(&before, "b").units, get(&after, "b").units);
+}
