@@ -199,15 +199,8 @@ pub enum UnitAction {
 
 impl UnitAction {
     /// Every action.
-    pub const ALL: [Self; 7] = [
-        Self::Set,
-        Self::Kept,
-        Self::Removed,
-        Self::Yielded,
-        Self::Enforced,
-        Self::Ignored,
-        Self::StillOwned,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Set, Self::Kept, Self::Removed, Self::Yielded, Self::Enforced, Self::Ignored, Self::StillOwned];
 
     /// The action's name, as reports spell it.
     #[must_use]

@@ -193,6 +193,7 @@ fn left_out_lines_stand_for_any() {
 
 #[test]
 fn a_command_may_have_several_lines() {
-    let found: Vec<_> = exchanges("$ a \\\n    b\nc\nd $ e\n$ f\n").iter().map(|e| (e.command, e.expected, e.line)).collect();
+    let found: Vec<_> =
+        exchanges("$ a \\\n    b\nc\nd $ e\n$ f\n").iter().map(|e| (e.command, e.expected, e.line)).collect();
     assert_eq!(found, [("a \\\n    b", "c\nd $ e\n", 0), ("f", "", 4)]);
 }

@@ -2,18 +2,25 @@
 //! the network.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use regex::Regex;
 
 use crate::page::{Page, root};
 
+/// A span of code in a line.
+static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new("`[^`]*`").unwrap());
+/// A link of Markdown, a definition of one, or an attribute of HTML.
+static LINK: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"\]\(([^)]*)\)|^\[[^\]]+\]: (\S+)|(?:src|srcset|href)="([^"]*)""#).unwrap());
+/// A link with its text.
+static TEXT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[([^\]]*)\]\([^)]*\)").unwrap());
+
 /// The links of a line of prose: those of Markdown, and those of the HTML that GitHub shows.
 fn links(line: &str) -> Vec<String> {
-    let code = Regex::new("`[^`]*`").unwrap();
-    let line = code.replace_all(line, "`");
-    let link = Regex::new(r#"\]\(([^)]*)\)|^\[[^\]]+\]: (\S+)|(?:src|srcset|href)="([^"]*)""#).unwrap();
+    let line = CODE.replace_all(line, "`");
     let target = |found: regex::Captures<'_>| found.iter().skip(1).flatten().next().unwrap().as_str().to_owned();
-    link.captures_iter(&line).map(target).collect()
+    LINK.captures_iter(&line).map(target).collect()
 }
 
 /// The anchors of a page's headings, as GitHub makes them.
@@ -26,7 +33,7 @@ fn anchors(page: &Page) -> BTreeSet<String> {
             continue;
         }
         // A link in a heading is its text.
-        let text = Regex::new(r"\[([^\]]*)\]\([^)]*\)").unwrap().replace_all(text.trim(), "$1").to_lowercase();
+        let text = TEXT.replace_all(text.trim(), "$1").to_lowercase();
         let is_kept = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ');
         let anchor: String = text.chars().filter(is_kept).collect::<String>().replace(' ', "-");
         let count = taken.entry(anchor.clone()).and_modify(|count| *count += 1).or_default();

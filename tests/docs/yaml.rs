@@ -140,7 +140,8 @@ async fn manifests_on_the_pages_are_taken_by_an_api_server() {
                 continue;
             }
             if let Some(namespace) = document["metadata"]["namespace"].as_str() {
-                let namespace = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+                let namespace =
+                    serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
                 run("apply --server-side", &namespace).unwrap();
             }
             tried += 1;

@@ -1,4 +1,4 @@
-# A release `edge` of a chart, kept in Git, has made a class `edge`; somebody has changed its description.
+# A release `edge` of a chart has made a class `edge`; somebody has changed its description.
 mkdir -p chart/templates
 cat > chart/Chart.yaml <<'END'
 apiVersion: v2
@@ -21,8 +21,5 @@ spec:
   description: North-south traffic
   parametersRef: {group: example.com, kind: Parameters, name: edge, namespace: platform}
 END
-git init --quiet
-git add chart
-git -c user.name=test -c user.email=test@example.com commit --quiet --message chart
 helm install edge chart
 kubectl patch gatewayclass edge --field-manager kubectl-edit --type merge --patch '{"spec": {"description": "mine"}}'

@@ -1,5 +1,7 @@
 //! The fields of a schema as rows of a table.
 
+use std::fmt::Write;
+
 use serde_json::Value;
 
 /// A field of a document.
@@ -34,7 +36,8 @@ pub fn fields(schema: &Value) -> Vec<Field> {
 }
 
 /// Fields come in the order of their names; people begin otherwise.
-const FIRST: [&str; 9] = ["apiVersion", "kind", "metadata", "namespaces", "forEach", "template", "spec", "name", "names"];
+const FIRST: [&str; 9] =
+    ["apiVersion", "kind", "metadata", "namespaces", "forEach", "template", "spec", "name", "names"];
 
 fn collect(schema: &Value, path: &str, found: &mut Vec<Field>) {
     let Some(properties) = schema["properties"].as_object() else { return };
@@ -59,7 +62,7 @@ fn field(path: &str, schema: &Value, is_required: bool) -> Field {
     match schema.get("default") {
         _ if is_required => kind += ", required",
         Some(Value::Array(items)) if items.is_empty() => kind += ", without it empty",
-        Some(default) => kind += &format!(", without it `{}`", default.to_string().trim_matches('"')),
+        Some(default) => write!(kind, ", without it `{}`", default.to_string().trim_matches('"')).unwrap(),
         None => {}
     }
     let mut text = vec![first_paragraph(schema["description"].as_str().unwrap_or_default())];
