@@ -155,6 +155,11 @@ async fn the_page_on_operating_is_true() {
 }
 
 #[tokio::test]
+async fn the_page_on_tenants_is_true() {
+    read("docs/tenants.md", 8).await;
+}
+
+#[tokio::test]
 async fn the_page_on_moving_from_helm_is_true() {
     read("docs/moving-from-helm.md", 10).await;
 }
