@@ -64,6 +64,21 @@ pub enum Happening {
 }
 
 impl Happening {
+    /// Everything that may happen.
+    pub const ALL: [Self; 11] = [
+        Self::Created,
+        Self::Configured,
+        Self::Adopted,
+        Self::FieldsYielded,
+        Self::DriftRepaired,
+        Self::Blocked,
+        Self::Fighting,
+        Self::Released,
+        Self::Deleted,
+        Self::DefaultsAccepted,
+        Self::DefaultsRejected,
+    ];
+
     /// The Event's reason.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -316,7 +331,7 @@ fn micro_time(time: Timestamp) -> String {
 /// The note of an Event about what stands in the way.
 #[must_use]
 pub fn obstacle(reason: Option<Reason>, message: Option<&str>) -> String {
-    let reason = reason.map(|reason| format!("{reason:?}: ")).unwrap_or_default();
+    let reason = reason.map(|reason| format!("{}: ", reason.as_str())).unwrap_or_default();
     format!("{reason}{}", message.unwrap_or_default())
 }
 

@@ -69,7 +69,7 @@ fn class(text: &mut String, class: &ClassReport, units: &[&UnitReport], tense: T
     let bold = Style::new().bold();
     let _ = writeln!(text, "{bold}{}{bold:#}  {style}{outcome}{style:#}  ({source})", class.name);
     if let Some(message) = &class.message {
-        let reason = class.reason.map(|reason| format!("{reason:?}: ")).unwrap_or_default();
+        let reason = class.reason.map(|reason| format!("{}: ", reason.as_str())).unwrap_or_default();
         let _ = writeln!(text, "    {reason}{message}");
     }
     for unit in units {

@@ -145,6 +145,39 @@ pub enum Reason {
     NotApplied,
 }
 
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 10] = [
+        Self::ForeignController,
+        Self::Terminating,
+        Self::InUse,
+        Self::CrdMissing,
+        Self::CrdTerminating,
+        Self::Invalid,
+        Self::Forbidden,
+        Self::Unavailable,
+        Self::Contended,
+        Self::NotApplied,
+    ];
+
+    /// The reason's name, as reports and Events spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ForeignController => "ForeignController",
+            Self::Terminating => "Terminating",
+            Self::InUse => "InUse",
+            Self::CrdMissing => "CRDMissing",
+            Self::CrdTerminating => "CRDTerminating",
+            Self::Invalid => "Invalid",
+            Self::Forbidden => "Forbidden",
+            Self::Unavailable => "Unavailable",
+            Self::Contended => "Contended",
+            Self::NotApplied => "NotApplied",
+        }
+    }
+}
+
 /// What happens to one unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum UnitAction {
@@ -165,6 +198,10 @@ pub enum UnitAction {
 }
 
 impl UnitAction {
+    /// Every action.
+    pub const ALL: [Self; 7] =
+        [Self::Set, Self::Kept, Self::Removed, Self::Yielded, Self::Enforced, Self::Ignored, Self::StillOwned];
+
     /// The action's name, as reports spell it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

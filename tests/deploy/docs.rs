@@ -36,33 +36,6 @@ async fn the_values_on_the_page_are_values() {
     assert!(data["10-edge.yaml"].as_str().unwrap().contains("name: edge"), "{data:#}");
 }
 
-#[test]
-fn links_between_pages_lead_somewhere() {
-    for page in [
-        "docs/admission.md",
-        "docs/installing.md",
-        "docs/metrics-and-alerts.md",
-        "docs/templates.md",
-        "docs/upgrading.md",
-        "README.md",
-    ] {
-        let text = yaml::read(page);
-        let links = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
-        for link in links.filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
-            let (file, anchor) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
-            let target = yaml::project(page).parent().unwrap().join(file);
-            assert!(target.exists(), "{page}: {link}");
-            let Some(anchor) = anchor else { continue };
-            let anchors = std::fs::read_to_string(target).unwrap();
-            let is_anchor = |line: &str| {
-                let heading = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
-                heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect::<String>() == anchor
-            };
-            assert!(anchors.lines().any(|line| line.starts_with('#') && is_anchor(line)), "{page}: {link}");
-        }
-    }
-}
-
 /// The commands of the page on uninstalling that are ours exist.
 #[test]
 fn commands_on_the_pages_exist() {
