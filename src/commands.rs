@@ -179,7 +179,8 @@ impl Cli {
         let Self { global, command } = self;
         let log_level = match (&command, global.verbose) {
             (Command::Run(_), 0) | (_, 1) => "info",
-            (_, 0) => "warn",
+            // The client says on its own how each request failed, and the command says it better.
+            (_, 0) => "warn,kube_client=off",
             (_, 2) => "debug,hyper=info,tower=info,kube=info,rustls=info",
             (_, _) => "trace",
         };

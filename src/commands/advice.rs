@@ -63,7 +63,7 @@ pub(super) fn advice(error: &anyhow::Error) -> String {
 
 fn on_connecting(error: &ConnectError) -> String {
     match error {
-        ConnectError::Read { .. } => "--kubeconfig, else KUBECONFIG, names the file".to_owned(),
+        ConnectError::Read { .. } => "give the path of another one by --kubeconfig, or correct this one".to_owned(),
         ConnectError::Context { .. } => {
             "`kubectl config get-contexts` lists the contexts; --context chooses one".to_owned()
         }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::load::{self, Loaded};
 use super::{Verdict, output};
-use crate::engine::diagnostic::render::{Color, count, report};
+use crate::engine::diagnostic::render::{Color, count, report_within};
 use crate::engine::diagnostic::{Diagnostic, Severity};
 
 /// Validate defaults files without a cluster
@@ -80,7 +80,7 @@ impl Args {
         let valid = !findings.iter().any(|finding| strictness.is_bad(finding));
         match output {
             Format::Text if findings.is_empty() => output::say(&format!("{}, no findings", contents(&sources))),
-            Format::Text => output::data(&(report(&findings, Color::Always) + "\n"))?,
+            Format::Text => output::data(&(report_within(&findings, Color::Always, output::columns()) + "\n"))?,
             Format::Json => output::json(&Report { valid, findings: found(&sources) })?,
             Format::Yaml => output::yaml(&Report { valid, findings: found(&sources) })?,
             Format::Github => {

@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
-
 use crate::engine::defaults::Defaults;
 use crate::engine::diagnostic::Diagnostic;
 use crate::files::reload::{Loader, Reload};
@@ -43,7 +41,7 @@ impl Loaded {
 
 /// Reads and validates a file or a directory.
 pub(super) fn source(path: &Path) -> anyhow::Result<Loaded> {
-    let snapshot = Snapshot::read(path).with_context(|| format!("can't read {}", path.display()))?;
+    let snapshot = Snapshot::read(path)?;
     let (defaults, findings) = match Loader::default().load(&snapshot) {
         Reload::Accepted { defaults, findings } => (Some(defaults), findings),
         Reload::Rejected { findings } => (None, findings),

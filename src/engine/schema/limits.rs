@@ -252,10 +252,10 @@ const LABEL_PREFIX: &str = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9
 /// A map whose keys are qualified names (`IsQualifiedName` in k8s.io/apimachinery) with a prefix of this form, and aren't reserved.
 fn keys(prefix: &str, value: &Schema) -> Schema {
     let mut rules = qualified_names(prefix);
-    // Not by `not`, of which editors' YAML servers show no message.
+    // Of the wrong type, as every key is: of a `not` editors' YAML servers show no message.
     rules.push(json!({
         "if": {"pattern": r"^(classkeeper\.dev|meta\.helm\.sh)/"},
-        "then": {"enum": [], "errorMessage": "is reserved: classkeeper and Helm set it themselves"},
+        "then": {"type": "null", "errorMessage": "is reserved: classkeeper and Helm set it themselves"},
     }));
     json_schema!({
         "type": ["object", "null"],
@@ -342,11 +342,12 @@ pub(in crate::engine) fn parameters_kinds(_: &mut SchemaGenerator) -> Schema {
     list(&GROUP_KIND, 0)
 }
 
-/// Refuses the metadata that no defaults file may set. As a list of no values: `false` has no room for a message, and of a
-/// `not` editors' YAML servers show none.
+/// Refuses the metadata that no defaults file may set. As a type that no value has, since it's also refused: `false` has no
+/// room for a message, and of a `not` editors' YAML servers show none.
 pub(super) fn forbid(metadata: &mut Value) {
     for (field, message) in FORBIDDEN {
-        metadata["properties"][field] = json!({"enum": [], "errorMessage": message, "doNotSuggest": true});
+        metadata["properties"][field] =
+            json!({"type": "null", "not": {"type": "null"}, "errorMessage": message, "doNotSuggest": true});
     }
 }
 
