@@ -1,6 +1,7 @@
 //! What to do about an error: every command that couldn't do its work ends with such a line.
 
 use clap::Command;
+use kube::config::KubeconfigError;
 
 use super::called::name;
 use crate::cluster::connect::ConnectError;
@@ -63,7 +64,9 @@ pub(super) fn advice(error: &anyhow::Error) -> String {
 
 fn on_connecting(error: &ConnectError) -> String {
     match error {
-        ConnectError::Read { .. } => "give the path of another one by --kubeconfig, or correct this one".to_owned(),
+        ConnectError::Read { .. } | ConnectError::Context { source: KubeconfigError::ReadConfig(..) } => {
+            "give the path of another one by --kubeconfig, or correct this one".to_owned()
+        }
         ConnectError::Context { .. } => {
             "`kubectl config get-contexts` lists the contexts; --context chooses one".to_owned()
         }

@@ -37,14 +37,14 @@ impl Args {
 
 /// A page with every command.
 fn whole(root: &Command) -> anyhow::Result<String> {
-    let program = page(root, "CLASSKEEPER");
-    let mut text = rendered(&program, &[Man::render_title, Man::render_name_section, Man::render_synopsis_section])?;
+    let program = page(root);
+    let mut text = title(root.get_name());
+    text += &rendered(&program, &[Man::render_name_section, Man::render_synopsis_section])?;
     text += &rendered(&program, &[Man::render_description_section, Man::render_options_section])?;
     text += ".SH COMMANDS\n";
     for command in commands(root) {
         text += &format!(".SS {}\n", quoted(&format!("{} {}", root.get_name(), command.get_name())));
-        let of_command = page(command, "");
-        let sections = rendered(&of_command, &[Man::render_synopsis_section, Man::render_description_section])?;
+        let sections = rendered(&page(command), &[Man::render_synopsis_section, Man::render_description_section])?;
         // Headings below the command's own would look as if they were the program's.
         text += &headings(&sections, |_| ".PP\n".to_owned());
         text += &headings(&own_options(command)?, |heading| format!(".PP\n{}\n", bold(heading)));
@@ -55,18 +55,24 @@ fn whole(root: &Command) -> anyhow::Result<String> {
 
 /// The page of one command.
 fn alone(root: &Command, command: &Command) -> anyhow::Result<String> {
-    let of_command = page(command, &format!("CLASSKEEPER-{}", command.get_name().to_uppercase()));
-    let mut text = rendered(&of_command, &[Man::render_title, Man::render_name_section, Man::render_synopsis_section])?;
+    let of_command = page(command);
+    let mut text = title(&format!("{}-{}", root.get_name(), command.get_name()));
+    text += &rendered(&of_command, &[Man::render_name_section, Man::render_synopsis_section])?;
     text += &rendered(&of_command, &[Man::render_description_section, Man::render_options_section])?;
     text += &below(manual(Some(command.get_name())), |heading| format!(".SH {}\n", quoted(heading)));
     Ok(text + &format!(".SH \"SEE ALSO\"\n.BR {} (1)\n", root.get_name()))
 }
 
-fn page(command: &Command, title: &str) -> Man {
-    Man::new(command.clone())
-        .title(title)
-        .manual("classkeeper")
-        .source(concat!("classkeeper ", env!("CARGO_PKG_VERSION")))
+/// How a page begins. Without a date, since it is that of the build.
+fn title(name: &str) -> String {
+    let (name, version) = (quoted(&name.to_uppercase()), env!("CARGO_PKG_VERSION"));
+    format!("{APOSTROPHE}.TH {name} 1 \"\" \"classkeeper {version}\" \"classkeeper\"\n")
+}
+
+/// A command as its page has it: its synopsis is that of the help.
+fn page(command: &Command) -> Man {
+    let usage = command.clone().render_usage().to_string();
+    Man::new(command.clone().override_usage(usage.trim_start_matches("Usage: ").to_owned()))
 }
 
 fn commands(root: &Command) -> impl Iterator<Item = &Command> {
@@ -78,8 +84,11 @@ fn own_options(command: &Command) -> anyhow::Result<String> {
     let hidden = command.get_arguments().filter(|arg| arg.is_global_set() || arg.get_id() == "help");
     let hidden: Vec<_> = hidden.map(|arg| arg.get_id().clone()).collect();
     let command = hidden.into_iter().fold(command.clone(), |command, id| command.mut_arg(id, |arg| arg.hide(true)));
-    rendered(&page(&command, ""), &[Man::render_options_section])
+    rendered(&page(&command), &[Man::render_options_section])
 }
+
+/// How the sections show an apostrophe, on old programs too.
+const APOSTROPHE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
 
 type Section = fn(&Man, &mut dyn io::Write) -> io::Result<()>;
 
@@ -88,8 +97,8 @@ fn rendered(page: &Man, sections: &[Section]) -> anyhow::Result<String> {
     for section in sections {
         section(page, &mut text)?;
     }
-    // Each section defines what it needs to show an apostrophe; once is enough, and so is what a line break needs.
-    Ok(String::from_utf8(text)?)
+    // Each section brings it along; once is enough.
+    Ok(String::from_utf8(text)?.replace(APOSTROPHE, ""))
 }
 
 /// The text with other headings.

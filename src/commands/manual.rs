@@ -135,7 +135,7 @@ const MANUALS: [Manual; 14] = [
         examples: &[
             ("bash", "echo 'source <({} completions bash)' >> ~/.bashrc"),
             ("zsh, into a folder of $fpath", "{} completions zsh > \"${fpath[1]}/_classkeeper\""),
-            ("fish", "{} completions fish > ~/.config/fish/completions/classkeeper.fish"),
+            ("fish", "cd ~/.config/fish/completions\n{} completions fish > classkeeper.fish"),
             ("PowerShell", "{} completions powershell >> $PROFILE"),
             ("elvish", "{} completions elvish >> ~/.config/elvish/rc.elv"),
             (

@@ -73,7 +73,12 @@ pub(super) fn definition(kind: Kind) -> Value {
         "type": "string",
         "enum": kind.api_versions(),
     });
-    let name = json!({"description": KIND, "type": "string", "enum": [kind.as_str()]});
+    let name = json!({
+        "description": KIND,
+        "type": "string",
+        "enum": [kind.as_str()],
+        "enumDescriptions": [schema["description"].clone()],
+    });
     schema["properties"]["apiVersion"] = api_version;
     schema["properties"]["kind"] = name;
     if let Some(required) = schema["required"].as_array_mut() {

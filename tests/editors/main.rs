@@ -141,7 +141,7 @@ fn each_document_of_a_file_says_what_it_follows() {
     let (line, misspelt) = (modeline(), TENANT.replace("  names", "  nams"));
     assert_eq!(server.problems(&format!("{line}{CLASS}---\n{misspelt}")), [""; 0]);
     let marked = server.problems(&format!("{line}{CLASS}---\n{line}{misspelt}---\n{line}{MANIFEST}"));
-    assert_eq!(marked, ["14:1 Missing property \"names\".", "15:3 Property nams is not allowed."]);
+    assert_eq!(marked, ["15:1 Missing property \"names\".", "16:3 Property nams is not allowed."]);
     let offered = server.completions(&format!("{line}{CLASS}---\n{line}{TENANT}  <>"));
     assert_eq!(words(&offered), ["parametersKinds", "parametersNamespaces", "policies"]);
     let shown = server.hover(&format!("{line}{CLASS}---\n{line}{}", TENANT.replace("allow", "al<>low")));
@@ -154,7 +154,7 @@ fn a_setting_is_enough_for_every_document_of_a_folder() {
     let schema = project("schema/defaults.v1alpha1.json").display().to_string();
     let Some(mut server) = Server::start(settings(&json!({schema: ["**/defaults/*.yaml"]}))) else { return };
     let text = format!("{CLASS}---\n{}", TENANT.replace("  names", "  nams"));
-    assert_eq!(server.problems(&text), ["12:1 Missing property \"names\".", "13:3 Property nams is not allowed."]);
+    assert_eq!(server.problems(&text), ["13:1 Missing property \"names\".", "14:3 Property nams is not allowed."]);
     let offered = server.completions(&format!("{CLASS}---\n{TENANT}  <>"));
     assert_eq!(words(&offered), ["parametersKinds", "parametersNamespaces", "policies"]);
 }

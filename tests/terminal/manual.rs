@@ -52,7 +52,9 @@ fn each_command_has_a_page_of_its_own() {
     assert!(commands.len() > 10, "{commands:?}");
     for command in commands {
         let Some(page) = read(&format!("classkeeper man {command}")) else { return };
-        assert!(page.contains(&format!("classkeeper-{command} - ")), "{page}");
+        let words = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(&format!(" NAME classkeeper-{command} - ")), "{page}");
+        assert!(words.contains(&format!(" SYNOPSIS classkeeper {command} [OPTIONS]")), "{page}");
         assert!(page.contains("\nEXAMPLES\n") && page.contains("\nEXIT STATUS\n"), "{page}");
     }
 }
