@@ -1,12 +1,20 @@
 //! The command line: what can be said, and one file for each command.
 
 mod adopt;
+mod advice;
 mod apply;
+mod called;
 mod check;
+mod complete;
+mod completions;
 mod load;
+mod man;
+mod manual;
 mod output;
 mod owners;
+mod page;
 mod pin;
+mod progress;
 mod release;
 mod render;
 mod run;
@@ -14,28 +22,35 @@ mod schema;
 mod session;
 mod webhook;
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use tracing_subscriber::EnvFilter;
+
+use self::called::Called;
 
 /// Keeps default `GatewayClasses`: from files, by server-side apply, with every user's edit respected.
 #[derive(Debug, Parser)]
-#[command(name = "classkeeper", version, propagate_version = true, max_term_width = 100)]
-pub struct Cli {
+#[command(name = "classkeeper", version, max_term_width = 100, about = ABOUT, long_about = ABOUT)]
+struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
     command: Command,
 }
 
+/// What the program is, in a sentence.
+const ABOUT: &str = "Keeps default GatewayClasses: from files, by server-side apply, with every user's edit respected";
+
 /// What every command takes.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
 struct Global {
     /// The cluster's kubeconfig; without it KUBECONFIG, ~/.kube/config or the Pod's ServiceAccount
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     kubeconfig: Option<PathBuf>,
     /// A context of the kubeconfig other than its current one
     #[arg(long, global = true, value_name = "NAME")]
@@ -46,8 +61,13 @@ struct Global {
     /// How log lines look
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
-    /// When to use colour; `NO_COLOR` is honoured
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        help = "When to use colour; NO_COLOR is honoured"
+    )]
     color: Color,
 }
 
@@ -76,6 +96,8 @@ enum Command {
     Unpin(pin::UnpinArgs),
     Release(release::Args),
     Schema(schema::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// What a command comes to; the contract gives each its meaning.
@@ -106,24 +128,64 @@ impl From<Verdict> for ExitCode {
     }
 }
 
+/// The program: does what its command line says, and tells how it ended.
+#[must_use]
+pub fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().collect();
+    let called = words.first().map_or(Called::Itself, |name| Called::by(name));
+    called.remember();
+    if called == Called::Completer {
+        let words: Vec<_> = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        return ended(output::data(&complete::answer(Cli::command(), &words)).map(|()| Verdict::Good));
+    }
+    // It also holds for the help and for what isn't understood, where nothing is read from the command line yet.
+    match color_of(&words) {
+        Some(Color::Always) => anstream::ColorChoice::Always.write_global(),
+        Some(Color::Never) => anstream::ColorChoice::Never.write_global(),
+        Some(Color::Auto) | None => {}
+    }
+    let color = match anstream::ColorChoice::global() {
+        anstream::ColorChoice::Always | anstream::ColorChoice::AlwaysAnsi => ColorChoice::Always,
+        anstream::ColorChoice::Never => ColorChoice::Never,
+        anstream::ColorChoice::Auto => ColorChoice::Auto,
+    };
+    let matches = manual::dressed(Cli::command(), called).color(color).get_matches_from(words);
+    match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli.run(),
+        Err(error) => error.exit(),
+    }
+}
+
+/// What a command line says about colour.
+fn color_of(words: &[OsString]) -> Option<Color> {
+    let words = words.iter().map(|word| word.to_str().unwrap_or_default());
+    let values = words.clone().zip(words.skip(1)).filter_map(|(word, next)| match word {
+        "--color" => Some(next),
+        _ => next.strip_prefix("--color="),
+    });
+    values.last().and_then(|value| Color::from_str(value, false).ok())
+}
+
+fn ended(verdict: anyhow::Result<Verdict>) -> ExitCode {
+    let verdict = verdict.unwrap_or_else(|error| {
+        output::error(&error);
+        Verdict::Impossible
+    });
+    verdict.into()
+}
+
 impl Cli {
-    /// Does what was said, and tells how it ended.
-    #[must_use]
-    pub fn run(self) -> ExitCode {
+    fn run(self) -> ExitCode {
         let Self { global, command } = self;
-        match global.color {
-            Color::Auto => {}
-            Color::Always => anstream::ColorChoice::Always.write_global(),
-            Color::Never => anstream::ColorChoice::Never.write_global(),
-        }
         let log_level = match (&command, global.verbose) {
             (Command::Run(_), 0) | (_, 1) => "info",
-            (_, 0) => "warn",
+            // The client says on its own how each request failed, and the command says it better.
+            (_, 0) => "warn,kube_client=off",
             (_, 2) => "debug,hyper=info,tower=info,kube=info,rustls=info",
             (_, _) => "trace",
         };
         global.start_log(log_level);
-        let verdict = match command {
+        ended(match command {
             Command::Run(args) => args.run(&global),
             Command::Check(args) => args.run(),
             Command::Diff(args) => args.run(&global),
@@ -134,13 +196,9 @@ impl Cli {
             Command::Unpin(args) => args.run(&global),
             Command::Release(args) => args.run(&global),
             Command::Schema(args) => args.run(),
-        };
-        verdict
-            .unwrap_or_else(|error| {
-                output::error(&error);
-                Verdict::Impossible
-            })
-            .into()
+            Command::Completions(args) => args.run(),
+            Command::Man(args) => args.run(),
+        })
     }
 }
 
@@ -155,7 +213,7 @@ impl Global {
             Color::Always => true,
             Color::Never => false,
         };
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(progress::lasting).with_target(false);
         match self.log_format {
             LogFormat::Text => log.with_ansi(colors).init(),
             LogFormat::Json => log.json().flatten_event(true).init(),

@@ -2,9 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use classkeeper::commands::Cli;
-
 fn main() -> ExitCode {
-    Cli::parse().run()
+    classkeeper::commands::main()
 }

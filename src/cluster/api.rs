@@ -132,6 +132,10 @@ pub(super) async fn exchange(
         return Ok((head, body));
     }
     let error = ApiError::from_answer(head.status, refused_for(head.status, &head.headers), &body, missing);
+    // Who isn't known at all (401) lacks no rule.
+    if head.status != StatusCode::FORBIDDEN {
+        return Err(error);
+    }
     Err(error.name_missing_rule(|answer| missing_rule(&method, &path, answer)))
 }
 

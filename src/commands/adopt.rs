@@ -1,22 +1,25 @@
 //! `adopt`: takes over what other field managers own of the units that our defaults name.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
+use clap::ValueHint;
 
+use super::advice::Advised;
 use super::apply::ReportArgs;
+use super::progress::Progress;
 use super::render::Tense;
 use super::session::{Expanded, Session, valid_defaults};
 use super::{Global, Verdict, runtime};
 use crate::cluster::class_api::DryRun;
 use crate::cluster::execute::Task;
-use crate::engine::defaults::DefaultClass;
+use crate::engine::defaults::{DefaultClass, Defaults};
 use crate::engine::plan::Inherit;
+use crate::engine::validate::suggest::did_you_mean;
 
-/// Take over from other field managers, such as helm, what they own of the units that our defaults name
+/// Take units over from other field managers, such as helm
 ///
-/// The rest of what they own stays theirs. A class that Helm made gets helm.sh/resource-policy: keep with the same
+/// Only what they own of the units that our defaults name becomes ours. The rest of what they own stays theirs. A class that Helm made gets helm.sh/resource-policy: keep with the same
 /// patch, so that the chart's next upgrade doesn't delete it. Then the default is applied.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -27,7 +30,7 @@ pub(super) struct Args {
     #[arg(long, required = true, value_name = "MANAGER", num_args = 1..)]
     from: Vec<String>,
     /// The defaults files, which name the units
-    #[arg(long, value_name = "PATH", default_value = "./defaults.d")]
+    #[arg(long, value_name = "PATH", default_value = "./defaults.d", value_hint = ValueHint::AnyPath)]
     defaults: PathBuf,
     #[command(flatten)]
     report: ReportArgs,
@@ -41,8 +44,7 @@ impl Args {
             let session = Session::open(global, &report.installation, DryRun::No).await?;
             let Expanded { defaults, held: _, verdict: _ } = session.expand(&defaults).await?;
             let adopting = |name: &String| {
-                let default =
-                    defaults.get(name).with_context(|| format!("{} names no class {name}", path.display()))?;
+                let default = defaults.get(name).ok_or_else(|| unnamed(name, &path, &defaults))?;
                 let mut default = DefaultClass::clone(default);
                 Arc::make_mut(&mut default.policy).adopt_from.clone_from(&from);
                 Ok(Task::Keep(Arc::new(default), Inherit::Everything))
@@ -51,8 +53,15 @@ impl Args {
             for name in &classes {
                 session.class(name)?;
             }
-            anyhow::Ok(session.pass(tasks).await)
+            anyhow::Ok(session.pass(Progress::new("adopting", tasks.len()), tasks).await)
         })?;
         report.conclude(&done, Tense::Was, global)
     }
+}
+
+/// A class that the files don't describe.
+fn unnamed(name: &str, path: &Path, defaults: &Defaults) -> Advised {
+    let advice = did_you_mean(name, defaults.iter().map(|default| &*default.name));
+    let advice = advice.unwrap_or_else(|| "write a default for it, or name other files by --defaults".to_owned());
+    Advised::new(format!("{} names no class {name}", path.display()), advice)
 }

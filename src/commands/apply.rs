@@ -3,8 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::ensure;
+use clap::ValueHint;
 
+use super::advice::Advised;
+use super::called::name;
 use super::output::{self, Format};
+use super::progress::Progress;
 use super::render::{self, Tense};
 use super::session::{Expanded, Session, valid_defaults};
 use super::{Global, Verdict, runtime};
@@ -16,6 +20,8 @@ use crate::engine::plan::Inherit;
 use crate::engine::source::Leaving;
 
 /// Apply defaults files once, for pipelines and Jobs
+///
+/// A field that somebody else owns stays theirs, unless the default's policy says otherwise. Invalid files send nothing.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -25,7 +31,9 @@ pub(super) struct Args {
     dry_run: bool,
 }
 
-/// Show what apply would change, unit by unit, and whose each unit is
+/// Show what apply would change, unit by unit
+///
+/// Beside each unit that isn't simply set stands whose it is. The server is asked, by dry runs; nothing is changed.
 #[derive(Debug, clap::Args)]
 pub(super) struct DiffArgs {
     #[command(flatten)]
@@ -35,6 +43,7 @@ pub(super) struct DiffArgs {
 #[derive(Debug, clap::Args)]
 struct PassArgs {
     /// A file or a directory of defaults
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     path: PathBuf,
     /// Take PATH for the whole set: release or delete our classes that it doesn't name, as their policy says
     #[arg(long)]
@@ -47,7 +56,7 @@ struct PassArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct ReportArgs {
     /// How the report is written
-    #[arg(short, long, default_value = "text")]
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     pub(super) output: Format,
     /// The field manager to write under
     #[arg(long = "field-manager", value_name = "NAME", default_value = "classkeeper", value_parser = Installation::new)]
@@ -83,8 +92,13 @@ impl PassArgs {
         let defaults = valid_defaults(&self.path)?;
         ensure!(
             !(self.prune && defaults.is_empty()),
-            "{} is empty; --prune takes that for a mistake, not for the wish to remove every class",
-            self.path.display()
+            Advised::new(
+                format!(
+                    "{} is empty; --prune takes that for a mistake, not for the wish to remove every class",
+                    self.path.display()
+                ),
+                format!("`{} release --all` gives up every class", name()),
+            )
         );
         runtime()?.block_on(async {
             let session = Session::open(global, &self.report.installation, dry_run).await?;
@@ -98,7 +112,11 @@ impl PassArgs {
                     .filter(|live| defaults.get(&live.name).is_none() && !held.contains(&live.name));
                 tasks.extend(leavers.map(|live| Task::Leave(live.name.clone(), Author::Platform, Leaving::AsMarked)));
             }
-            Ok((session.pass(tasks).await, verdict))
+            let what = match dry_run {
+                DryRun::Yes => "asking about",
+                DryRun::No => "applying",
+            };
+            Ok((session.pass(Progress::new(what, tasks.len()), tasks).await, verdict))
         })
     }
 }
@@ -107,8 +125,9 @@ impl ReportArgs {
     /// Writes the report, and says what it comes to for a command that writes.
     pub(super) fn conclude(&self, report: &Report, tense: Tense, global: &Global) -> anyhow::Result<Verdict> {
         match self.output {
-            Format::Text => output::data(&render::report(report, tense, global.verbose > 0))?,
-            Format::Json | Format::Yaml => output::serialized(report, self.output)?,
+            Format::Text => output::data(&render::report(report, tense, global.verbose > 0, output::columns()))?,
+            Format::Json => output::json(report)?,
+            Format::Yaml => output::yaml(report)?,
         }
         let trouble = report.classes.iter().any(|class| class.outcome.is_trouble());
         Ok(if trouble { Verdict::Bad } else { Verdict::Good })

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::ValueHint;
+
 use super::output::{self, Format};
 use super::render;
 use super::session::{Expanded, Session, valid_defaults};
@@ -14,14 +16,16 @@ use crate::engine::outcome::{ClassReport, Outcome, Owner, Report, UnitAction, Un
 use crate::engine::plan::Plan;
 use crate::engine::value::UnitValue;
 
-/// Show for each unit of a class what is wanted, what is there, and whose it is since when
+/// Show whose each unit of a class is, and since when
+///
+/// Beside it stands what is there, and what the files want.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The classes; without any, all that the files name and all that are ours
     #[arg(value_name = "CLASS")]
     classes: Vec<String>,
-    /// The defaults files
-    #[arg(long, value_name = "PATH")]
+    /// The defaults files; without it ./defaults.d, if that is there
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     defaults: Option<PathBuf>,
     #[command(flatten)]
     report: super::apply::ReportArgs,
@@ -53,8 +57,9 @@ impl Args {
         owned.dedup_by(|a, b| a.name == b.name);
         let owned: Report = owned.into_iter().collect();
         match report.output {
-            Format::Text => output::data(&render::owners(&owned))?,
-            Format::Json | Format::Yaml => output::serialized(&owned, report.output)?,
+            Format::Text => output::data(&render::owners(&owned, output::columns()))?,
+            Format::Json => output::json(&owned)?,
+            Format::Yaml => output::yaml(&owned)?,
         }
         Ok(Verdict::Good)
     }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, bail};
-
+use super::advice::{Advised, unknown_class};
+use super::called::name as program;
 use super::output;
 use super::session::Session;
 use super::{Global, Verdict, runtime};
@@ -12,6 +12,7 @@ use crate::cluster::error::ApiError;
 use crate::engine::annotations::{IGNORE, Ignore};
 use crate::engine::author::Installation;
 use crate::engine::unit::Unit;
+use crate::engine::validate::suggest::did_you_mean;
 
 /// How often to read the class again when somebody wrote in between.
 const ATTEMPTS: usize = 5;
@@ -20,8 +21,8 @@ const MANAGER: &str = "classkeeper-pin";
 
 /// Keep units of a class as they are now, whatever the files say
 ///
-/// Sets the annotation classkeeper.dev/ignore. Units are written as in reports: `spec.description`,
-/// `metadata.labels['team']`.
+/// Sets the annotation classkeeper.dev/ignore. Units are written as in reports, such as spec.description and
+/// metadata.labels['team']. A unit that the class hasn't is kept away.
 #[derive(Debug, clap::Args)]
 pub(super) struct PinArgs {
     #[command(flatten)]
@@ -29,6 +30,8 @@ pub(super) struct PinArgs {
 }
 
 /// Let the files decide on units again
+///
+/// Takes them out of the annotation classkeeper.dev/ignore.
 #[derive(Debug, clap::Args)]
 pub(super) struct UnpinArgs {
     #[command(flatten)]
@@ -63,7 +66,11 @@ impl Which {
         let pinned = runtime()?.block_on(async {
             let manager = Installation::new(MANAGER)?;
             let session = Session::open(global, &manager, DryRun::No).await?;
-            session.class(&class)?;
+            let live = session.class(&class)?;
+            for unit in units.iter().filter(|unit| live.units.get(unit).is_none()) {
+                // It may be meant: a unit that somebody removed stays away that way.
+                output::say(&absent(&class, unit));
+            }
             set(&session.classes, &class, |pinned| how(pinned, units.clone())).await
         })?;
         let names: Vec<_> = pinned.iter().map(ToString::to_string).collect();
@@ -75,13 +82,24 @@ impl Which {
     }
 }
 
+/// What is said about a unit that the class hasn't.
+fn absent(class: &str, unit: &Unit) -> String {
+    let fields = [Unit::ControllerName, Unit::Description, Unit::ParametersRef].map(|field| field.to_string());
+    let meant = did_you_mean(&unit.to_string(), fields.iter().map(String::as_str));
+    let meant = meant.map(|meant| format!("; {meant}")).unwrap_or_default();
+    format!("{class} has no {unit}: as long as it's pinned, the files don't bring it{meant}")
+}
+
 /// Changes the pinned units of a class; which are pinned then.
 async fn set(classes: &Classes, name: &str, how: impl Fn(&mut BTreeSet<Unit>)) -> anyhow::Result<BTreeSet<Unit>> {
     for _ in 0..ATTEMPTS {
-        let live = classes.get(name).await?.with_context(|| format!("the cluster has no GatewayClass {name}"))?;
+        let live = classes.get(name).await?.ok_or_else(|| unknown_class(name, []))?;
         let before: BTreeSet<_> = match Ignore::of(&live) {
             Ignore::Units(units) => units.into_iter().collect(),
-            Ignore::Malformed(complaint) => bail!("{complaint}; correct it first"),
+            Ignore::Malformed(complaint) => {
+                let advice = format!("correct it with `kubectl annotate gatewayclass {name} --overwrite {IGNORE}=…`");
+                return Err(Advised::new(complaint, advice).into());
+            }
         };
         let mut after = before.clone();
         how(&mut after);
@@ -96,5 +114,9 @@ async fn set(classes: &Classes, name: &str, how: impl Fn(&mut BTreeSet<Unit>)) -
             Err(error) => return Err(error.into()),
         }
     }
-    bail!("others kept writing to {name}; try again")
+    Err(Advised::new(
+        format!("others kept writing to {name}"),
+        format!("try again; `{} owners {name}` tells who", program()),
+    )
+    .into())
 }

@@ -1,8 +1,8 @@
 //! `release`: gives up our ownership, and leaves every value: the way to uninstall.
 
-use anyhow::bail;
-
+use super::advice::Advised;
 use super::apply::ReportArgs;
+use super::progress::Progress;
 use super::render::Tense;
 use super::session::Session;
 use super::{Global, Verdict, output, runtime};
@@ -44,19 +44,24 @@ impl Args {
                 Session::open(global, &report.installation, DryRun::No).await?
             };
             let namespace = namespace.unwrap_or_else(own_namespace);
-            if let Some(holder) = holder_of(&session.client, &namespace).await? {
-                bail!(
+            let looking = Progress::new("looking whether a controller runs", 0);
+            if let Some(holder) = looking.show(holder_of(&session.client, &namespace)).await? {
+                let message = format!(
                     "the controller {holder} is running (it holds the Lease {namespace}/classkeeper) and would take the \
-                     classes up again; stop it first, for example with kubectl scale --replicas=0"
+                     classes up again"
                 );
+                let advice = format!(
+                    "stop it first, for example by `kubectl -n {namespace} scale deployment classkeeper --replicas=0`"
+                );
+                return Err(Advised::new(message, advice).into());
             }
-            let tasks = if all {
+            let tasks: Vec<_> = if all {
                 session.ours().flat_map(|live| session.release(live)).collect()
             } else {
                 let classes = classes.iter().map(|name| session.class(name)).collect::<anyhow::Result<Vec<_>>>()?;
-                classes.into_iter().flat_map(|live| session.release(live)).collect::<Vec<_>>()
+                classes.into_iter().flat_map(|live| session.release(live)).collect()
             };
-            anyhow::Ok(session.pass(tasks).await)
+            anyhow::Ok(session.pass(Progress::new("releasing", tasks.len()), tasks).await)
         })?;
         if all && done.classes.is_empty() {
             output::say(&format!("{} owns nothing on this cluster", report.installation.platform()));

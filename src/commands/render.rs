@@ -1,11 +1,10 @@
 //! Reports as people read them: what stays whose, at a glance and without colour.
 
-use std::fmt::Write;
-
 use anstyle::{AnsiColor, Style};
 use k8s_openapi::jiff::{Timestamp, Unit as TimeUnit};
 use serde_json::Value;
 
+use super::page::Page;
 use crate::engine::outcome::{ClassReport, Outcome, Owner, Report, UnitAction, UnitReport};
 
 /// Whether a report tells what was done or what would be.
@@ -18,32 +17,35 @@ pub(super) enum Tense {
 }
 
 /// A report: each class that isn't simply as wanted with the units that matter, then the counts.
-pub(super) fn report(report: &Report, tense: Tense, all: bool) -> String {
-    let mut text = String::new();
+pub(super) fn report(report: &Report, tense: Tense, all: bool, columns: Option<usize>) -> String {
+    let mut page = Page::new(columns);
     for class in &report.classes {
         let units: Vec<_> = class.units.iter().filter(|unit| all || unit.action != UnitAction::Kept).collect();
         if all || !units.is_empty() || class.outcome != Outcome::Unchanged {
-            self::class(&mut text, class, &units, tense);
+            self::class(&mut page, class, &units, tense);
         }
     }
     let counts: Vec<_> =
         report.summary.iter().map(|(outcome, count)| format!("{count} {}", outcome.as_str())).collect();
-    let prefix = if text.is_empty() { "" } else { "\n" };
+    if !page.is_empty() {
+        page.line("", 0);
+    }
     let counts = if counts.is_empty() { "no classes".to_owned() } else { counts.join(", ") };
     let note = if tense == Tense::WouldBe { " (nothing was changed)" } else { "" };
-    // Writing to a String can't fail, here and below.
-    let _ = writeln!(text, "{prefix}{counts}{note}");
-    text
+    page.line(&format!("{counts}{note}"), 0);
+    page.into_text()
 }
 
 /// Each class with its units as rows: what is wanted, what is there, whose it is.
-pub(super) fn owners(report: &Report) -> String {
-    let mut text = String::new();
+pub(super) fn owners(report: &Report, columns: Option<usize>) -> String {
+    let mut page = Page::new(columns);
     for class in &report.classes {
         let source = class.source.as_deref().unwrap_or("no file");
         let bold = Style::new().bold();
-        let gap = if text.is_empty() { "" } else { "\n" };
-        let _ = writeln!(text, "{gap}{bold}{}{bold:#}  ({source})", class.name);
+        if !page.is_empty() {
+            page.line("", 0);
+        }
+        page.line(&format!("{bold}{}{bold:#}  ({source})", class.name), 2);
         for UnitReport { unit, action, wanted, live, owners } in &class.units {
             let style = action_style(*action);
             let live = live.as_ref().map_or("(none)".to_owned(), value);
@@ -52,13 +54,15 @@ pub(super) fn owners(report: &Report) -> String {
                 Some(wanted) => format!("{style}wanted: {}{style:#}", value(wanted)),
                 None => "no file names it".to_owned(),
             };
-            let _ = writeln!(text, "  {unit}\n      {live}, {wanted}\n      owned by {}", owned_by(owners));
+            page.line(&format!("  {unit}"), 6);
+            page.line(&format!("      {live}, {wanted}"), 8);
+            page.line(&format!("      owned by {}", owned_by(owners)), 8);
         }
     }
-    text
+    page.into_text()
 }
 
-fn class(text: &mut String, class: &ClassReport, units: &[&UnitReport], tense: Tense) {
+fn class(page: &mut Page, class: &ClassReport, units: &[&UnitReport], tense: Tense) {
     let style = outcome_style(class.outcome);
     let outcome = class.outcome.as_str();
     let outcome = match tense {
@@ -67,17 +71,17 @@ fn class(text: &mut String, class: &ClassReport, units: &[&UnitReport], tense: T
     };
     let source = class.source.as_deref().unwrap_or("no file");
     let bold = Style::new().bold();
-    let _ = writeln!(text, "{bold}{}{bold:#}  {style}{outcome}{style:#}  ({source})", class.name);
+    page.line(&format!("{bold}{}{bold:#}  {style}{outcome}{style:#}  ({source})", class.name), 4);
     if let Some(message) = &class.message {
         let reason = class.reason.map(|reason| format!("{}: ", reason.as_str())).unwrap_or_default();
-        let _ = writeln!(text, "    {reason}{message}");
+        page.line(&format!("    {reason}{message}"), 6);
     }
     for unit in units {
-        self::unit(text, unit);
+        self::unit(page, unit);
     }
 }
 
-fn unit(text: &mut String, report: &UnitReport) {
+fn unit(page: &mut Page, report: &UnitReport) {
     let UnitReport { unit, action, wanted, live, owners } = report;
     let style = action_style(*action);
     let others = || owned_by(owners);
@@ -105,7 +109,8 @@ fn unit(text: &mut String, report: &UnitReport) {
         (_, Some(wanted), None) => format!("(none); the file has {}", value(wanted)),
         (_, None, None) => "(none)".to_owned(),
     };
-    let _ = writeln!(text, "    {style}{:<10}{style:#}  {unit}  {change}", action.as_str());
+    // What doesn't fit goes on below the unit, so that the actions stay a column.
+    page.line(&format!("    {style}{:<10}{style:#}  {unit}  {change}", action.as_str()), 18);
 }
 
 /// Managers with their operation and the age of their last change.

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use clap::ValueHint;
 use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
@@ -14,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::advice::Advised;
 use super::{Global, Verdict, runtime, webhook};
 use crate::admission::Admission;
 use crate::cluster::board::Board;
@@ -46,42 +48,51 @@ use crate::serve::{self, Pages};
 /// Events of the watch that wait to be taken in; the API server waits behind them.
 const EVENTS: usize = 256;
 
+/// The groups of options in the help.
+const SOURCES: &str = "Files";
+const SERVING: &str = "Serving";
+const WRITING: &str = "Writing";
+/// What `--configmap` is, without the backticks that a comment would have.
+const CONFIGMAP: &str =
+    "A ConfigMap of defaults files, read from the API server: a change is live at once; may be given several times";
+
 /// How long Events may still be sent when the program ends.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
 
 /// Keep the classes of a cluster as the defaults files say
+///
+/// The controller: it follows the files and the cluster, repairs what drifts, and leaves alone what somebody else owns. At
+/// least one of --defaults and --configmap says where the files are.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("platform").required(true).multiple(true).args(["defaults", "configmap"])))]
 pub(super) struct Args {
     /// The directory of the defaults files
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = SOURCES)]
     defaults: Option<PathBuf>,
-    /// A `ConfigMap` of defaults files, read from the API server: a change is live at once; may be given several times
-    #[arg(long, value_name = "NS/NAME")]
+    #[arg(long, value_name = "NS/NAME", help_heading = SOURCES, help = CONFIGMAP)]
     configmap: Vec<ConfigMapName>,
     /// Where health and metrics are served; empty: nowhere
-    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080", value_parser = address)]
+    #[arg(long, value_name = "ADDR", help_heading = SERVING, default_value = "0.0.0.0:8080", value_parser = address)]
     listen: Address,
     /// Where the status is served; empty: nowhere
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081", value_parser = address)]
+    #[arg(long, value_name = "ADDR", help_heading = SERVING, default_value = "127.0.0.1:8081", value_parser = address)]
     admin_listen: Address,
     /// How long edited files must be quiet before they are read; a swapped mount needs no quiet time
-    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = duration)]
+    #[arg(long, value_name = "TIME", help_heading = SOURCES, default_value = "200ms", value_parser = duration)]
     debounce: Duration,
     /// How long after the start nothing counts as removed from the files, since a mount may lag
-    #[arg(long, value_name = "TIME", default_value = "3m", value_parser = duration)]
+    #[arg(long, value_name = "TIME", help_heading = SOURCES, default_value = "3m", value_parser = duration)]
     removal_delay: Duration,
-    /// Take an empty directory or `ConfigMap` for one from which every class was removed
-    #[arg(long)]
+    #[arg(long, help_heading = SOURCES, help = "Take an empty directory or ConfigMap for one that every class was removed from")]
     allow_empty: bool,
     /// Write only while this replica holds the Lease; without it, yes in a Pod and no elsewhere
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, help_heading = WRITING, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     leader_elect: Option<bool>,
     /// The namespace of the program's own objects; without it the Pod's own, else default
-    #[arg(long, value_name = "NS")]
+    #[arg(long, value_name = "NS", help_heading = WRITING)]
     namespace: Option<String>,
     /// The field manager to write under; two installations in one cluster need two
-    #[arg(long = "field-manager", value_name = "NAME", default_value = "classkeeper", value_parser = Installation::new)]
+    #[arg(long = "field-manager", value_name = "NAME", help_heading = WRITING, default_value = "classkeeper", value_parser = Installation::new)]
     installation: Installation,
     #[command(flatten)]
     webhook: webhook::Webhook,
@@ -134,7 +145,8 @@ impl Args {
             webhook,
         } = self;
         if let Some(missing) = defaults.as_ref().filter(|path| !path.exists()) {
-            bail!("there is no directory {}", missing.display());
+            let advice = "make it, or give another directory by --defaults; in a Pod, mount the ConfigMap there";
+            return Err(Advised::new(format!("there is no directory {}", missing.display()), advice).into());
         }
         let metrics = Arc::new(Metrics::default());
         let client = connect(global.kubeconfig.as_deref(), global.context.as_deref(), &metrics).await?;

@@ -8,6 +8,9 @@ use anyhow::Context;
 use futures::{StreamExt, stream};
 use kube::Client;
 
+use super::advice::{Advised, unknown_class};
+use super::called::name;
+use super::progress::Progress;
 use super::{Global, Verdict, load, output};
 use crate::cluster::class_api::{Classes, DryRun};
 use crate::cluster::connect::connect;
@@ -52,7 +55,13 @@ impl Session {
     /// Connects and reads all classes.
     pub(super) async fn open(global: &Global, installation: &Installation, dry_run: DryRun) -> anyhow::Result<Self> {
         let session = Self::find(global, installation, dry_run).await?;
-        session.context("the cluster has no GatewayClass kind; install the Gateway API's CRDs")
+        let missing = || {
+            Advised::new(
+                "the cluster has no GatewayClass kind",
+                "install the Gateway API's CRDs (https://gateway-api.sigs.k8s.io/guides/), or choose another --context",
+            )
+        };
+        Ok(session.ok_or_else(missing)?)
     }
 
     /// Connects and reads all classes; none if the cluster has no such kind.
@@ -61,6 +70,10 @@ impl Session {
         installation: &Installation,
         dry_run: DryRun,
     ) -> anyhow::Result<Option<Self>> {
+        Progress::new("reading the cluster's classes", 0).show(Self::read(global, installation, dry_run)).await
+    }
+
+    async fn read(global: &Global, installation: &Installation, dry_run: DryRun) -> anyhow::Result<Option<Self>> {
         let metrics = Arc::new(Metrics::default());
         let client = connect(global.kubeconfig.as_deref(), global.context.as_deref(), &metrics).await?;
         let state = ClusterState::read(&client).await.context("can't reach the cluster")?;
@@ -74,7 +87,8 @@ impl Session {
 
     /// A class that must be there.
     pub(super) fn class(&self, name: &str) -> anyhow::Result<&Arc<Live>> {
-        self.live.get(name).with_context(|| format!("the cluster has no GatewayClass {name}"))
+        let known = || self.live.keys().map(|name| &**name);
+        Ok(self.live.get(name).ok_or_else(|| unknown_class(name, known()))?)
     }
 
     /// The classes of which we own anything, be it only the finalizer, whoever's the default was.
@@ -130,7 +144,8 @@ impl Session {
     }
 
     /// Does these tasks, side by side.
-    pub(super) async fn pass(&self, tasks: Vec<Task>) -> Report {
+    pub(super) async fn pass(&self, progress: Progress, tasks: Vec<Task>) -> Report {
+        let progress = &progress;
         let passes = tasks.into_iter().map(|task| async move {
             let classes = self.classes.under(self.installation.manager(task.author()));
             let live = self.live.get(task.name()).cloned();
@@ -142,9 +157,11 @@ impl Session {
                 Some(pass) => pass,
                 None => pass(&classes, &task, live).await,
             };
+            progress.step();
             pass.report(&task, classes.manager())
         });
-        stream::iter(passes).buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await.into_iter().collect()
+        let all = stream::iter(passes).buffer_unordered(CONCURRENCY).collect::<Vec<_>>();
+        progress.show(all).await.into_iter().collect()
     }
 }
 
@@ -152,7 +169,11 @@ impl Session {
 pub(super) fn valid_defaults(path: &Path) -> anyhow::Result<Arc<Defaults>> {
     let loaded = load::source(path)?;
     if !loaded.findings.is_empty() {
-        output::say(&report(&loaded.findings, Color::Always));
+        output::say(&format!("{}\n", report(&loaded.placed(), Color::Always)));
     }
-    loaded.defaults.with_context(|| format!("{} isn't valid; nothing was sent", path.display()))
+    let invalid = || {
+        let check = format!("correct what stands above; `{} check {}` looks again", name(), path.display());
+        Advised::new(format!("{} isn't valid; nothing was sent", path.display()), check)
+    };
+    Ok(loaded.defaults.ok_or_else(invalid)?)
 }

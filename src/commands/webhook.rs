@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+use clap::ValueHint;
 use kube::Client;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::advice::Advised;
 use super::run::{Address, Tasks, address};
 use crate::admission::Admission;
 use crate::admission::certificate::server_name;
@@ -28,10 +30,11 @@ const SECRET: &str = "classkeeper-webhook";
 
 /// What of `run` is about admission.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Admission")]
 #[expect(clippy::struct_field_names, reason = "they are the names of the flags")]
 pub(super) struct Webhook {
     /// Where admission is served, over TLS; empty: nowhere
-    #[arg(long, value_name = "ADDR", default_value = "", value_parser = address)]
+    #[arg(long, value_name = "ADDR", default_value = "", hide_default_value = true, value_parser = address)]
     webhook_listen: Address,
     /// The Secret in which the webhook's certificates are kept; without it, classkeeper-webhook in --namespace
     #[arg(long, value_name = "NS/NAME", value_parser = object, conflicts_with = "webhook_cert_dir")]
@@ -43,7 +46,7 @@ pub(super) struct Webhook {
     #[arg(long, value_name = "NAME", conflicts_with = "webhook_cert_dir")]
     webhook_san: Vec<String>,
     /// A directory with tls.crt and tls.key that somebody else keeps, such as cert-manager
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     webhook_cert_dir: Option<PathBuf>,
 }
 
@@ -73,7 +76,11 @@ impl Webhook {
         let Shared { client, namespace, gate, role, shutdown } = shared;
         let Address(Some(listen)) = webhook_listen else {
             if webhook_secret.is_some() || !webhook_san.is_empty() || webhook_cert_dir.is_some() {
-                bail!("what is said of the webhook needs --webhook-listen");
+                return Err(Advised::new(
+                    "what is said of the webhook needs --webhook-listen",
+                    "add --webhook-listen 0.0.0.0:9443, or leave the other --webhook options out",
+                )
+                .into());
             }
             return Ok(());
         };
@@ -81,7 +88,8 @@ impl Webhook {
         let metrics = admission.metrics.clone();
         if let Some(directory) = webhook_cert_dir {
             if !directory.exists() {
-                bail!("there is no directory {}", directory.display());
+                let advice = "mount the Secret with tls.crt and tls.key there, or leave --webhook-cert-dir out";
+                return Err(Advised::new(format!("there is no directory {}", directory.display()), advice).into());
             }
             let follow = FollowMounted { directory, served: served.clone(), metrics };
             let shutdown = shutdown.clone();

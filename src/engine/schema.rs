@@ -19,6 +19,10 @@ use super::template::text::EXPRESSION;
 /// The published schema's `$id`.
 pub const ID: &str = "https://classkeeper.dev/schema/defaults.v1alpha1.json";
 
+/// What editors show for the fields that say what a document is.
+const API_VERSION: &str = "The version of the kind, as in any Kubernetes manifest.";
+const KIND: &str = "The kind of the document: what it describes.";
+
 /// The published schema: the text of `schema/defaults.v1alpha1.json`, and what `classkeeper schema` prints.
 #[must_use]
 pub fn schema_text() -> String {
@@ -30,7 +34,6 @@ fn schema() -> Value {
     let definitions: serde_json::Map<_, _> =
         Kind::ALL.into_iter().map(|kind| (kind.as_str().to_owned(), definition(kind))).collect();
     let api_versions: BTreeSet<_> = Kind::ALL.into_iter().flat_map(Kind::api_versions).collect();
-    let kinds = Kind::ALL.map(Kind::as_str);
     // By `if` and not `oneOf`: a document with a mistake gets the messages of its own kind only.
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -39,7 +42,15 @@ fn schema() -> Value {
         "description": "A document of a defaults file: a class that classkeeper keeps, or who may describe some.",
         "type": "object",
         "required": ["apiVersion", "kind"],
-        "properties": {"apiVersion": {"enum": api_versions}, "kind": {"enum": kinds}},
+        "properties": {
+            "apiVersion": {"description": API_VERSION, "type": "string", "enum": api_versions},
+            "kind": {
+                "description": KIND,
+                "type": "string",
+                "enum": Kind::ALL.map(Kind::as_str),
+                "enumDescriptions": Kind::ALL.map(|kind| definitions[kind.as_str()]["description"].clone()),
+            },
+        },
         "allOf": Kind::ALL.map(|kind| json!({
             "if": {"properties": {"kind": {"const": kind.as_str()}}, "required": ["kind"]},
             "then": {"$ref": format!("#/definitions/{}", kind.as_str())},
@@ -58,11 +69,16 @@ pub(super) fn definition(kind: Kind) -> Value {
     };
     close(&mut schema);
     let api_version = json!({
-        "description": "The version of the kind, as in any Kubernetes manifest.",
+        "description": API_VERSION,
         "type": "string",
         "enum": kind.api_versions(),
     });
-    let name = json!({"description": "The kind of the document.", "type": "string", "enum": [kind.as_str()]});
+    let name = json!({
+        "description": KIND,
+        "type": "string",
+        "enum": [kind.as_str()],
+        "enumDescriptions": [schema["description"].clone()],
+    });
     schema["properties"]["apiVersion"] = api_version;
     schema["properties"]["kind"] = name;
     if let Some(required) = schema["required"].as_array_mut() {

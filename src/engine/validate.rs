@@ -10,7 +10,7 @@ mod condition;
 mod kind;
 mod place;
 mod rules;
-pub(in crate::engine) mod suggest;
+pub(crate) mod suggest;
 mod template;
 mod translate;
 mod wording;

@@ -165,6 +165,12 @@ impl Violations {
     fn of(&mut self, schema: &Value, pointer: &str) {
         let keywords = schema.as_object().unwrap();
         let text = |length: &Value, more: usize| "a".repeat(usize::try_from(length.as_u64().unwrap()).unwrap() + more);
+        if keywords.contains_key("not") {
+            // No value is right: null is refused, and the others are no null.
+            self.set("not", Code::ForbiddenField, pointer, [json!(null)]);
+            self.set("type", Code::ForbiddenField, pointer, [json!("a"), json!([]), json!(["a"])]);
+            return;
+        }
         for (keyword, value) in keywords {
             match &**keyword {
                 // The document's kind decides what schema it follows; an enum refuses what has another type as well.
@@ -196,10 +202,6 @@ impl Violations {
                     self.set("uniqueItems", Code::InvalidValue, pointer, [json!([item, item])]);
                 }
                 "minItems" => self.set("minItems", Code::InvalidValue, pointer, [json!([])]),
-                "not" => {
-                    let values = [json!(null), json!("a"), json!([]), json!(["a"])];
-                    self.set("not", Code::ForbiddenField, pointer, values);
-                }
                 "items" => self.of(value, &format!("{pointer}/0")),
                 "properties" => {
                     for (field, schema) in value.as_object().unwrap() {
@@ -226,6 +228,7 @@ impl Violations {
                 | "description"
                 | "enumDescriptions"
                 | "errorMessage"
+                | "examples"
                 | "patternErrorMessage"
                 | "deprecationMessage"
                 | "doNotSuggest"

@@ -20,6 +20,11 @@ impl Diagnostic {
     /// break.
     #[must_use]
     pub fn render(&self, color: Color) -> String {
+        self.render_within(color, None)
+    }
+
+    /// The same, with the line of the file cut to so many columns.
+    fn render_within(&self, color: Color, columns: Option<usize>) -> String {
         let level = match self.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
@@ -36,6 +41,7 @@ impl Diagnostic {
             Color::Never => Renderer::plain(),
             Color::Always => Renderer::styled(),
         };
+        let renderer = columns.map_or(renderer.clone(), |columns| renderer.term_width(columns));
         let mut text = renderer.decor_style(DecorStyle::Ascii).render(&[group]);
         text.push('\n');
         text
@@ -45,7 +51,13 @@ impl Diagnostic {
 /// Findings as `check` prints them, with a line that counts them, and without a line break at the end.
 #[must_use]
 pub fn report(findings: &[Diagnostic], color: Color) -> String {
-    let text: String = findings.iter().map(|finding| finding.render(color) + "\n").collect();
+    report_within(findings, color, None)
+}
+
+/// The same for a terminal of so many columns.
+#[must_use]
+pub fn report_within(findings: &[Diagnostic], color: Color, columns: Option<usize>) -> String {
+    let text: String = findings.iter().map(|finding| finding.render_within(color, columns) + "\n").collect();
     text + &count(findings)
 }
 

@@ -252,9 +252,10 @@ const LABEL_PREFIX: &str = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9
 /// A map whose keys are qualified names (`IsQualifiedName` in k8s.io/apimachinery) with a prefix of this form, and aren't reserved.
 fn keys(prefix: &str, value: &Schema) -> Schema {
     let mut rules = qualified_names(prefix);
+    // Of the wrong type, as every key is: of a `not` editors' YAML servers show no message.
     rules.push(json!({
-        "not": {"pattern": r"^(classkeeper\.dev|meta\.helm\.sh)/"},
-        "errorMessage": "is reserved: classkeeper and Helm set it themselves",
+        "if": {"pattern": r"^(classkeeper\.dev|meta\.helm\.sh)/"},
+        "then": {"type": "null", "errorMessage": "is reserved: classkeeper and Helm set it themselves"},
     }));
     json_schema!({
         "type": ["object", "null"],
@@ -288,13 +289,15 @@ pub(in crate::engine) fn units(_: &mut SchemaGenerator) -> Schema {
             "type": "string",
             "pattern": r"^(spec\.[A-Za-z][A-Za-z0-9]*|metadata\.(labels|annotations)\['[^']+'\])$",
             "patternErrorMessage": "must be spec.FIELD, metadata.labels['KEY'] or metadata.annotations['KEY']",
+            "examples": ["spec.description", "spec.parametersRef", "metadata.labels['team']", "metadata.annotations['team']"],
         },
     })
 }
 
 /// `policy.adoptFrom`: names of field managers, as the server takes them.
 pub(in crate::engine) fn field_managers(_: &mut SchemaGenerator) -> Schema {
-    let manager = Text { min: 1, max: 128, form: None }.schema();
+    let mut manager = Text { min: 1, max: 128, form: None }.schema();
+    manager.insert("examples".to_owned(), json!(["helm", "kubectl-client-side-apply", "kubectl-edit"]));
     json_schema!({"type": "array", "uniqueItems": true, "default": [], "items": manager})
 }
 
@@ -339,10 +342,12 @@ pub(in crate::engine) fn parameters_kinds(_: &mut SchemaGenerator) -> Schema {
     list(&GROUP_KIND, 0)
 }
 
-/// Refuses the metadata that no defaults file may set. As `not` and not as `false`, which has no room for a message.
+/// Refuses the metadata that no defaults file may set. As a type that no value has, since it's also refused: `false` has no
+/// room for a message, and of a `not` editors' YAML servers show none.
 pub(super) fn forbid(metadata: &mut Value) {
     for (field, message) in FORBIDDEN {
-        metadata["properties"][field] = json!({"not": {}, "errorMessage": message, "doNotSuggest": true});
+        metadata["properties"][field] =
+            json!({"type": "null", "not": {"type": "null"}, "errorMessage": message, "doNotSuggest": true});
     }
 }
 

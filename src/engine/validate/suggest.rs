@@ -14,7 +14,7 @@ pub(in crate::engine) fn closest<'c>(word: &str, candidates: impl IntoIterator<I
 }
 
 /// The same as the words of a suggestion.
-pub(in crate::engine) fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
+pub(crate) fn did_you_mean<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
     closest(word, candidates).map(|candidate| format!("did you mean {candidate:?}?"))
 }
 

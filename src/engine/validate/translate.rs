@@ -111,12 +111,19 @@ impl Translator<'_> {
                 let key = problem.key.unwrap_or_default();
                 let span = found.node.entry(key).map_or_else(|| found.heading(), |entry| entry.key_span);
                 let (code, keyword) = match inner.kind() {
-                    ValidationErrorKind::Not { .. } => (Code::Reserved, "errorMessage"),
+                    ValidationErrorKind::Type { .. } => (Code::Reserved, "errorMessage"),
                     _ => (Code::InvalidValue, "patternErrorMessage"),
                 };
                 let message = format!("the key {} of {path} {}", quoted(key), self.words(inner, keyword));
                 let finding = Finding::error(code, span, message);
                 if key.contains("${") { finding.suggest("an expression can stand in a value only") } else { finding }
+            }
+            // A field that may have no value at all.
+            ValidationErrorKind::Type { .. } | ValidationErrorKind::Not { .. }
+                if self.parent(error)["errorMessage"].is_string() =>
+            {
+                let message = format!("{path} {}", self.words(error, "errorMessage"));
+                Finding::error(Code::ForbiddenField, found.heading(), message).suggest("remove it")
             }
             ValidationErrorKind::Type { kind } => self.wrong_type(self.parent(error), kind, found, &path),
             ValidationErrorKind::Enum { .. } => Self::none_of(&Self::options(self.parent(error)), found, &path),
@@ -135,10 +142,6 @@ impl Translator<'_> {
                 let text = quoted(found.node.as_str().unwrap_or_default());
                 let message = format!("{path} {text} {}", self.words(error, "patternErrorMessage"));
                 Finding::error(Code::InvalidValue, found.value_span(), message)
-            }
-            ValidationErrorKind::Not { .. } => {
-                let message = format!("{path} {}", self.words(error, "errorMessage"));
-                Finding::error(Code::ForbiddenField, found.heading(), message).suggest("remove it")
             }
             ValidationErrorKind::UniqueItems => Self::repeated_item(found, &path),
             // As above: the crate's words for what our schema doesn't use.
