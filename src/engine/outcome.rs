@@ -145,6 +145,25 @@ pub enum Reason {
     NotApplied,
 }
 
+impl Reason {
+    /// The reason's name, as reports spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ForeignController => "ForeignController",
+            Self::Terminating => "Terminating",
+            Self::InUse => "InUse",
+            Self::CrdMissing => "CRDMissing",
+            Self::CrdTerminating => "CRDTerminating",
+            Self::Invalid => "Invalid",
+            Self::Forbidden => "Forbidden",
+            Self::Unavailable => "Unavailable",
+            Self::Contended => "Contended",
+            Self::NotApplied => "NotApplied",
+        }
+    }
+}
+
 /// What happens to one unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum UnitAction {
@@ -273,6 +292,9 @@ mod tests {
     fn names_are_what_is_serialized() {
         for outcome in Outcome::ALL {
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
+        }
+        for reason in [Reason::CrdMissing, Reason::CrdTerminating, Reason::ForeignController, Reason::NotApplied] {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
         }
     }
 }
