@@ -137,7 +137,8 @@ mod tests {
         let reach = Arc::new(Reach::default());
         drop(reach.ask());
         assert_eq!(reach.contact(), Contact::default());
-        let late = Asked { since: Instant::now().checked_sub(Duration::from_secs(10)).unwrap(), ..reach.ask() };
+        let mut late = reach.ask();
+        late.since = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
         drop(late);
         assert_eq!(&*reach.contact().trouble.unwrap().message, "no answer from the API server within 10 s");
     }

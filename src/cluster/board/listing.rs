@@ -229,7 +229,7 @@ mod tests {
     fn default(name: &str, controller: &str, author: Author) -> Arc<DefaultClass> {
         Arc::new(DefaultClass {
             name: name.into(),
-            units: [(Unit::ControllerName, controller.into())].into_iter().collect(),
+            units: [(Unit::ControllerName, UnitValue::from(controller))].into_iter().collect(),
             policy: Arc::new(Policy::default()),
             when: None,
             author,

@@ -135,7 +135,7 @@ fn loaded(configuration: &Configuration, now: Timestamp) -> Fact {
     let classes = configuration.defaults.as_ref().map_or(0, |defaults| defaults.len());
     let (state, before) = match (configuration.state, moment) {
         (LoadState::Accepted, _) => ("Accepted", format!("{}, loaded ", count(classes, "class", "classes"))),
-        (LoadState::Rejected, Some(_)) => ("Refused", "running the last good one, from ".to_owned()),
+        (LoadState::Rejected, Some(_)) => ("Refused", "running that from ".to_owned()),
         (LoadState::Rejected, None) => ("Refused", "no good one was there before, so nothing is written".to_owned()),
         (LoadState::Pending, Some(_)) => ("Waiting", "for some of its sources; loaded ".to_owned()),
         (LoadState::Pending, None) => ("Waiting", "nothing is loaded yet".to_owned()),
@@ -144,25 +144,19 @@ fn loaded(configuration: &Configuration, now: Timestamp) -> Fact {
 }
 
 fn leads(pages: &Pages) -> Fact {
-    let holder = pages.holder.borrow().clone();
-    let held =
-        |holder: Option<_>| holder.map_or_else(String::new, |name: std::sync::Arc<str>| Shown(&name).to_string());
-    match (*pages.role.borrow(), holder) {
-        (Role::Leader, None) => {
-            Fact { before: "there is no election".to_owned(), ..Fact::new("Leader", "This replica writes", Tone::Good) }
-        }
-        (Role::Leader, holder) => {
-            Fact { before: format!("as {}", held(holder)), ..Fact::new("Leader", "This replica writes", Tone::Good) }
-        }
-        (Role::Standby, Some(holder)) => Fact {
-            before: format!("the Lease is held by {}", held(Some(holder))),
-            ..Fact::new("Leader", "Standing by", Tone::Plain)
-        },
-        (Role::Standby, None) => Fact {
-            before: "nobody is known to hold the Lease".to_owned(),
-            ..Fact::new("Leader", "Standing by", Tone::Notice)
-        },
-    }
+    let holder = pages.holder.borrow().as_deref().map(|holder| Shown(replica(holder)).to_string());
+    let (state, tone, before) = match (*pages.role.borrow(), holder) {
+        (Role::Leader, None) => ("This replica writes", Tone::Good, "there is no election".to_owned()),
+        (Role::Leader, Some(holder)) => ("This replica writes", Tone::Good, format!("as {holder}")),
+        (Role::Standby, Some(holder)) => ("Standing by", Tone::Plain, format!("the Lease is held by {holder}")),
+        (Role::Standby, None) => ("Standing by", Tone::Notice, "nobody is known to hold the Lease".to_owned()),
+    };
+    Fact { before, ..Fact::new("Leader", state, tone) }
+}
+
+/// The Pod or machine that a replica is, by its identity: what follows is only there to tell it from its predecessor.
+fn replica(identity: &str) -> &str {
+    identity.rsplit_once('_').map_or(identity, |(name, _)| name)
 }
 
 fn reached(pages: &Pages, now: Timestamp) -> Fact {

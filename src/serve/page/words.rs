@@ -5,6 +5,7 @@ use std::fmt::{self, Display, Write};
 
 use askama::filters::HtmlSafe;
 use k8s_openapi::jiff::Timestamp;
+use serde_json::Value;
 
 use crate::engine::unit::Unit;
 use crate::engine::value::UnitValue;
@@ -41,9 +42,19 @@ fn is_hidden(c: char) -> bool {
             | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The value of a unit, as JSON.
+/// The value of a unit: a string in quotes, a reference as its fields.
 pub(super) fn value(value: &UnitValue) -> String {
-    Shown(&value.to_string()).to_string()
+    Shown(&on_a_line(&value.to_json())).to_string()
+}
+
+fn on_a_line(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let fields: Vec<_> = fields.iter().map(|(name, field)| format!("{name}: {}", on_a_line(field))).collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => value.to_string(),
+    }
 }
 
 /// A unit, where a line may be broken within its key.
@@ -132,6 +143,13 @@ mod tests {
         assert_eq!(shown("a\u{202e}b\0c\u{1b}[31m\u{200b}\n"), "a\\u{202e}b\\u{0}c\\u{1b}[31m\\u{200b}\\u{a}");
         assert_eq!(shown("مرحبا, ⎈ ä"), "مرحبا, ⎈ ä", "a language that is written from the right is none of that");
         assert_eq!(shown(&"ä".repeat(405)), format!("{}… (5 more characters)", "ä".repeat(400)));
+    }
+
+    #[test]
+    fn a_reference_is_shown_by_its_fields() {
+        let reference = serde_json::json!({"kind": "P", "name": "a \"b\""});
+        assert_eq!(value(&reference.into()), "{kind: \"P\", name: \"a \\\"b\\\"\"}");
+        assert_eq!(value(&"a\u{202e}\n".into()), "\"a\\u{202e}\\n\"");
     }
 
     #[test]
