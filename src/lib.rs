@@ -48,11 +48,12 @@
 //!     [`gateways`](cluster::gateways). [`watch_namespaces`](cluster::watch_namespaces) tells what templates ask for, and
 //!     [`watch_config_maps`](cluster::watch_config_maps) what sources hold.
 //!   - [`reconcile`](cluster::reconcile) is the loop of `run`, with its queue, breaker and removal gate. What is known and
-//!     what came of it stands on the [`board`](cluster::board), and is told by [`events`](cluster::events).
+//!     what came of it stands on the [`board`](cluster::board), is told by [`events`](cluster::events), and kept a while in the
+//!     [`journal`](cluster::journal).
 //! - [`admission`]: what is said to whoever writes a ConfigMap or edits a class, while they do: a webhook that asks the
 //!   loader and the plan, and its certificates.
 //! - [`commands`]: the command line, one file for each command; only these write to stdout. [`serve`] and [`metrics`]
-//!   say the same over HTTP.
+//!   say the same over HTTP, to programs and, as a page, to people.
 
 pub mod admission;
 pub mod cluster;

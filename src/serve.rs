@@ -1,6 +1,8 @@
-//! What the controller says over HTTP: health and metrics for the cluster, the status for people.
+//! What the controller says over HTTP: health and metrics for the cluster, the page for people, and the same as JSON.
 
 mod health;
+mod host;
+mod page;
 mod status;
 
 use std::net::SocketAddr;
@@ -13,7 +15,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::board::Board;
+use crate::cluster::journal::Journal;
 use crate::cluster::leader::Role;
+use crate::cluster::reach::Reach;
 use crate::files::configuration::Configuration;
 use crate::metrics::Metrics;
 
@@ -26,6 +30,12 @@ pub struct Pages {
     pub configuration: watch::Receiver<Configuration>,
     /// Whether this replica writes.
     pub role: watch::Receiver<Role>,
+    /// Who holds the Lease; `None` if nobody is known to, or there is no election.
+    pub holder: watch::Receiver<Option<Arc<str>>>,
+    /// Whether the API server can be reached.
+    pub reach: Arc<Reach>,
+    /// What happened lately.
+    pub journal: Arc<Journal>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -48,9 +58,9 @@ pub fn public(pages: Pages) -> Router {
     health::router().with_state(pages)
 }
 
-/// The pages for `--admin-listen`.
-pub fn admin(pages: Pages) -> Router {
-    status::router().with_state(pages)
+/// The pages for `--admin-listen`, which is this address.
+pub fn admin(pages: Pages, address: SocketAddr) -> Router {
+    page::guarded(page::router().merge(status::router()), host::Hosts::of(address)).with_state(pages)
 }
 
 /// Takes an address.

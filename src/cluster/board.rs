@@ -1,6 +1,9 @@
 //! The board: what is known of each class and what came of it, shared by the controller that writes it and the
 //! pages that show it.
 
+pub mod listing;
+pub mod view;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -62,6 +65,8 @@ pub struct News {
     pub changed: Option<Cause>,
     /// Whether this was the first pass for what is wanted.
     pub is_first: bool,
+    /// What the class was reported as before, if it was.
+    pub before: Option<Outcome>,
     /// Whether the class was reported otherwise before.
     pub is_new: bool,
     /// The units that other owners keep and that weren't theirs before.
@@ -159,6 +164,7 @@ impl Board {
         let news = News {
             changed: changed.then_some(cause),
             is_first: before.is_none_or(|before| before.task != *task),
+            before: before.map(|before| before.outcome),
             is_new,
             yielded: pass.yielded.iter().filter(|&unit| !is_known(unit)).cloned().collect(),
         };

@@ -4,6 +4,7 @@
 //! Calls of ours bring their bounds with them ([`api`](super::api)) and pass untouched.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 use tower::{BoxError, Layer, Service};
 
 use super::api::{DEADLINE, refused_for};
+use super::reach::Reach;
 
 /// How long a watch may say nothing. The API server sends a bookmark about once a minute where nothing else happens; what
 /// lets that not through, and doesn't end the connection either, lets no event through.
@@ -26,15 +28,18 @@ const SILENCE: Duration = Duration::from_secs(90);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounded;
 
-/// A layer of the client that bounds what isn't [`Bounded`].
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds;
+/// A layer of the client that bounds what isn't [`Bounded`], and notes of everything whether the server was heard.
+#[derive(Clone, Debug)]
+pub(super) struct Bounds {
+    /// Where that is noted.
+    pub(super) reach: Arc<Reach>,
+}
 
 impl<S> Layer<S> for Bounds {
     type Service = InBounds<S>;
 
     fn layer(&self, inner: S) -> InBounds<S> {
-        InBounds { inner }
+        InBounds { inner, reach: self.reach.clone() }
     }
 }
 
@@ -42,6 +47,7 @@ impl<S> Layer<S> for Bounds {
 #[derive(Clone)]
 pub(super) struct InBounds<S> {
     inner: S,
+    reach: Arc<Reach>,
 }
 
 /// An answer that doesn't come.
@@ -71,17 +77,23 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let is_bounded = request.extensions().get::<Bounded>().is_some();
         let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
+        let (reach, asked) = (self.reach.clone(), self.reach.ask());
         let answer = self.inner.call(request);
         async move {
             if is_bounded {
-                return Ok(answer.await?.map(|body| Heard { body, silence: None }));
+                let answer = answer.await;
+                asked.end(answer.as_ref().map(Response::status));
+                return Ok(answer?.map(|body| Heard { body, silence: None, reach }));
             }
-            let response = timeout(DEADLINE, answer).await.map_err(|_| OutOfBounds::Late)??;
+            let answer = timeout(DEADLINE, answer).await.unwrap_or_else(|_| Err(OutOfBounds::Late.into()));
+            asked.end(answer.as_ref().map(Response::status));
+            let response = answer?;
             if let Some(pause) = refused_for(response.status(), response.headers()) {
                 sleep(pause).await;
             }
             let limit = if is_watch { SILENCE } else { DEADLINE };
-            Ok(response.map(|body| Heard { body, silence: Some(Silence { limit, end: Box::pin(sleep(limit)) }) }))
+            let silence = Some(Silence { limit, end: Box::pin(sleep(limit)) });
+            Ok(response.map(|body| Heard { body, silence, reach }))
         }
         .boxed()
     }
@@ -91,6 +103,7 @@ where
 pub(super) struct Heard<B> {
     body: B,
     silence: Option<Silence>,
+    reach: Arc<Reach>,
 }
 
 struct Silence {
@@ -106,14 +119,24 @@ where
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Self { body, silence } = &mut *self;
-        let frame = Pin::new(body).poll_frame(context);
-        let Some(Silence { limit, end }) = silence else { return frame.map_err(Into::into) };
-        if frame.is_ready() {
-            end.as_mut().reset(Instant::now() + *limit);
-            return frame.map_err(Into::into);
+        let Self { body, silence, reach } = &mut *self;
+        let frame = Pin::new(body).poll_frame(context).map_err(Into::into);
+        let frame = match silence {
+            Some(Silence { limit, end }) if frame.is_ready() => {
+                end.as_mut().reset(Instant::now() + *limit);
+                frame
+            }
+            Some(Silence { limit, end }) => {
+                end.as_mut().poll(context).map(|()| Some(Err(OutOfBounds::Silent(*limit).into())))
+            }
+            None => frame,
+        };
+        match &frame {
+            Poll::Ready(Some(Ok(_))) => reach.heard(),
+            Poll::Ready(Some(Err(error))) => reach.erred(&**error),
+            Poll::Ready(None) | Poll::Pending => {}
         }
-        end.as_mut().poll(context).map(|()| Some(Err(OutOfBounds::Silent(*limit).into())))
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -9,6 +9,7 @@ use kube::{Client, Config};
 
 use super::api::DEADLINE;
 use super::bounds::Bounds;
+use super::reach::Reach;
 use super::requests::CountRequests;
 use crate::metrics::Metrics;
 
@@ -99,11 +100,12 @@ pub enum ConnectError {
 }
 
 /// Connects to a cluster: the given kubeconfig and context, else `KUBECONFIG` or `~/.kube/config`, else the Pod's
-/// ServiceAccount. Sends nothing yet.
+/// ServiceAccount. Sends nothing yet. What is sent later is counted in `metrics`, and `reach` knows how it goes.
 pub async fn connect(
     kubeconfig: Option<&Path>,
     context: Option<&str>,
     metrics: &Arc<Metrics>,
+    reach: &Arc<Reach>,
 ) -> Result<Client, ConnectError> {
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
     let mut config = match kubeconfig {
@@ -124,5 +126,5 @@ pub async fn connect(
     config.connect_timeout = Some(DEADLINE);
     config.write_timeout = Some(DEADLINE);
     let client = ClientBuilder::try_from(config).map_err(|source| ConnectError::Client { source })?;
-    Ok(client.with_layer(&CountRequests::new(metrics.clone())).with_layer(&Bounds).build())
+    Ok(client.with_layer(&CountRequests::new(metrics.clone())).with_layer(&Bounds { reach: reach.clone() }).build())
 }

@@ -18,6 +18,7 @@ use super::api::{ServedVersion, call, percent_encode};
 use super::backoff::Backoff;
 use super::connect::Pod;
 use super::error::ApiError;
+use super::journal::{Journal, Subject, What};
 use crate::engine::outcome::Reason;
 use crate::metrics::Metrics;
 
@@ -160,10 +161,11 @@ pub struct Told {
     pub note: String,
 }
 
-/// Where Events are given to. Never waits.
+/// Where Events are given to, and what goes into the journal. Never waits.
 #[derive(Clone, Debug)]
 pub struct Events {
     sender: mpsc::Sender<Told>,
+    journal: Arc<Journal>,
     metrics: Arc<Metrics>,
 }
 
@@ -178,13 +180,23 @@ pub struct PublishEvents {
 
 /// Events on their way: where to give them to, and who sends them.
 #[must_use]
-pub fn channel(client: Client, instance: String, metrics: &Arc<Metrics>) -> (Events, PublishEvents) {
+pub fn channel(
+    client: Client,
+    instance: String,
+    journal: Arc<Journal>,
+    metrics: &Arc<Metrics>,
+) -> (Events, PublishEvents) {
     let (sender, told) = mpsc::channel(WAITING_AT_MOST);
     let publisher = PublishEvents { client, instance, told, metrics: metrics.clone() };
-    (Events { sender, metrics: metrics.clone() }, publisher)
+    (Events { sender, journal, metrics: metrics.clone() }, publisher)
 }
 
 impl Events {
+    /// Notes in the journal what happened, whether or not there is an object that an Event of it could stand on.
+    pub fn note(&self, subject: Subject, what: What, note: &str) {
+        self.journal.note(subject, what, note);
+    }
+
     /// Tells that something happened.
     pub fn tell(&self, told: Told) {
         if self.sender.try_send(told).is_err() {

@@ -4,6 +4,7 @@
 //! holds it is told by our own clock, from when we saw the Lease last change: clocks of machines differ. Both are rules
 //! of client-go's `leaderelection` package; the crates that there are for this follow neither.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::Method;
@@ -53,6 +54,8 @@ pub struct Elect {
     pub term: LeaseTerm,
     /// Where it is told what we are.
     pub role: watch::Sender<Role>,
+    /// Where it is told who holds the Lease, as we saw it last.
+    pub holder: watch::Sender<Option<Arc<str>>>,
     /// Ends it, once nothing is being written any more.
     pub shutdown: CancellationToken,
 }
@@ -117,6 +120,7 @@ impl Elect {
         let duration = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds).unwrap_or(0);
         let duration = Duration::from_secs(u64::try_from(duration).unwrap_or(0));
         let held_by = holder(&lease).unwrap_or_default();
+        self.tell_holder(held_by);
         if held_by != self.identity && !held_by.is_empty() && start < since + duration {
             self.lose("another replica has it");
             debug!(held_by, "another replica leads");
@@ -175,12 +179,23 @@ impl Elect {
     /// The time counts from before the request: the server can't have taken it earlier.
     fn win(&self, start: Instant) {
         self.term.set(Some(Term { renew_by: start + RENEW_WITHIN, expires: start + DURATION }));
+        self.tell_holder(&self.identity);
         self.become_role(Role::Leader, "");
     }
 
     fn lose(&self, why: &str) {
         self.term.set(None);
         self.become_role(Role::Standby, why);
+    }
+
+    fn tell_holder(&self, held_by: &str) {
+        self.holder.send_if_modified(|known| {
+            let is_new = known.as_deref().unwrap_or_default() != held_by;
+            if is_new {
+                *known = Some(held_by.into()).filter(|_| !held_by.is_empty());
+            }
+            is_new
+        });
     }
 
     fn become_role(&self, role: Role, why: &str) {

@@ -1,4 +1,5 @@
-//! Tells each load of the defaults by an Event: on the ConfigMap that was loaded, or on the Pod that loaded the files.
+//! Tells each load of the defaults by an Event, on the ConfigMap that was loaded or on the Pod that loaded the files; and
+//! notes it in the journal.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::connect::Pod;
 use super::events::{Events, Happening, Regarding, Told};
+use super::journal::{Subject, What};
 use super::leader::Role;
 use crate::engine::diagnostic::Severity;
 use crate::engine::source::{LoadState, SourceId, SourceState};
@@ -30,6 +32,9 @@ pub async fn tell_loads(
         tokio::select! {
             change = changes.recv() => {
                 let Some(Change { source }) = change else { return };
+                if let Some((what, note)) = told(&source) {
+                    events.note(Subject::Source(source.id.clone()), What::Told(what), &note);
+                }
                 match (&source.id, *role.borrow()) {
                     (SourceId::ConfigMap(_) | SourceId::Templates | SourceId::Tenant { .. }, Role::Standby) => {
                         untold.insert(source.id.clone(), (Instant::now(), source));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,12 +21,14 @@ use crate::admission::Admission;
 use crate::cluster::board::Board;
 use crate::cluster::classes::CacheState;
 use crate::cluster::connect::{Pod, connect, in_pod, own_identity, own_namespace};
-use crate::cluster::events::{self, Events};
+use crate::cluster::events::{self, Events, PublishEvents};
 use crate::cluster::facts::{ClusterState, FollowFacts};
 use crate::cluster::gate::{Gate, LeaseTerm};
 use crate::cluster::gateways::GatewaySeen;
+use crate::cluster::journal::Journal;
 use crate::cluster::kept_names::KeptNamesStore;
 use crate::cluster::leader::{Elect, Role};
+use crate::cluster::reach::Reach;
 use crate::cluster::reconcile::Controller;
 use crate::cluster::removal::{EmptySource, RemovalGate};
 use crate::cluster::tell_loads::tell_loads;
@@ -74,7 +76,7 @@ pub(super) struct Args {
     /// Where health and metrics are served; empty: nowhere
     #[arg(long, value_name = "ADDR", help_heading = SERVING, default_value = "0.0.0.0:8080", value_parser = address)]
     listen: Address,
-    /// Where the status is served; empty: nowhere
+    /// Where the page for people and `/status` are served; empty: nowhere
     #[arg(long, value_name = "ADDR", help_heading = SERVING, default_value = "127.0.0.1:8081", value_parser = address)]
     admin_listen: Address,
     /// How long edited files must be quiet before they are read; a swapped mount needs no quiet time
@@ -144,12 +146,10 @@ impl Args {
             installation,
             webhook,
         } = self;
-        if let Some(missing) = defaults.as_ref().filter(|path| !path.exists()) {
-            let advice = "make it, or give another directory by --defaults; in a Pod, mount the ConfigMap there";
-            return Err(Advised::new(format!("there is no directory {}", missing.display()), advice).into());
-        }
+        must_exist(defaults.as_deref())?;
         let metrics = Arc::new(Metrics::default());
-        let client = connect(global.kubeconfig.as_deref(), global.context.as_deref(), &metrics).await?;
+        let (reach, journal) = (Arc::<Reach>::default(), Arc::<Journal>::default());
+        let client = connect(global.kubeconfig.as_deref(), global.context.as_deref(), &metrics, &reach).await?;
         let shutdown = CancellationToken::new();
         let reload_now = Arc::new(Notify::new());
         end_on_signals(&shutdown, &reload_now)?;
@@ -161,14 +161,21 @@ impl Args {
         // Its own token: the Lease is given up when nothing is being written any more.
         let written = CancellationToken::new();
         let candidate = leader_elect.unwrap_or_else(in_pod).then(|| (namespace.clone(), identity.clone()));
-        let (gate, role) = tasks.elect(&client, candidate, &written);
-        let pages =
-            Pages { board: board.clone(), configuration: loaded.clone(), role: role.clone(), metrics: metrics.clone() };
-        tasks.serve(listen, serve::public(pages.clone()), "health and metrics").await?;
-        tasks.serve(admin_listen, serve::admin(pages), "status").await?;
+        let Election { gate, role, holder } = tasks.elect(&client, candidate, &written);
+        let pages = Pages {
+            board: board.clone(),
+            configuration: loaded.clone(),
+            role: role.clone(),
+            holder,
+            reach,
+            journal: journal.clone(),
+            metrics: metrics.clone(),
+        };
+        tasks.serve_pages(listen, admin_listen, pages).await?;
         let Watched { cluster, seen, gateways, need } = tasks.watch(&client);
         let (doubt, (changes, told)) = (Arc::new(Notify::new()), mpsc::channel(EVENTS));
-        let events = tasks.tell(&client, identity, (told, role.clone()), &metrics, &written);
+        let (events, publish) = events::channel(client.clone(), identity, journal, &metrics);
+        tasks.tell(&events, publish, (told, role.clone()), &written);
         let admission = Admission {
             board: board.clone(),
             cluster: cluster.clone(),
@@ -229,6 +236,13 @@ impl Args {
     }
 }
 
+/// A directory that isn't there is wrong use; one that is empty may be filled later.
+fn must_exist(directory: Option<&Path>) -> anyhow::Result<()> {
+    let Some(missing) = directory.filter(|path| !path.exists()) else { return Ok(()) };
+    let advice = "make it, or give another directory by --defaults; in a Pod, mount the ConfigMap there";
+    Err(Advised::new(format!("there is no directory {}", missing.display()), advice).into())
+}
+
 /// Who has applied a class, by what the watch sees.
 fn holders(board: Arc<Board>, installation: Installation) -> AskHolders {
     Arc::new(move |class| {
@@ -248,6 +262,13 @@ fn holders(board: Arc<Board>, installation: Installation) -> AskHolders {
 pub(super) struct Tasks {
     tasks: JoinSet<anyhow::Result<()>>,
     shutdown: CancellationToken,
+}
+
+/// What is known of the election.
+struct Election {
+    gate: Gate,
+    role: watch::Receiver<Role>,
+    holder: watch::Receiver<Option<Arc<str>>>,
 }
 
 /// What is seen of the cluster.
@@ -281,25 +302,34 @@ impl Tasks {
     }
 
     /// Takes part in the election, as a candidate of this namespace and identity; who is none writes at once.
-    fn elect(
-        &mut self,
-        client: &Client,
-        candidate: Option<(String, String)>,
-        written: &CancellationToken,
-    ) -> (Gate, watch::Receiver<Role>) {
-        let Some((namespace, identity)) = candidate else { return (Gate::Open, watch::channel(Role::Leader).1) };
+    fn elect(&mut self, client: &Client, candidate: Option<(String, String)>, written: &CancellationToken) -> Election {
+        let (holds, holder) = watch::channel(None);
+        let Some((namespace, identity)) = candidate else {
+            return Election { gate: Gate::Open, role: watch::channel(Role::Leader).1, holder };
+        };
         let (term, (sender, role)) = (LeaseTerm::default(), watch::channel(Role::Standby));
         let gate = Gate::Lease(term.clone());
         let (client, shutdown) = (client.clone(), written.clone());
-        self.spawn(Elect { client, namespace, identity, term, role: sender, shutdown }.run());
-        (gate, role)
+        self.spawn(Elect { client, namespace, identity, term, role: sender, holder: holds, shutdown }.run());
+        Election { gate, role, holder }
     }
 
-    async fn serve(&mut self, address: Address, router: axum::Router, what: &str) -> anyhow::Result<()> {
+    async fn serve_pages(&mut self, listen: Address, admin_listen: Address, pages: Pages) -> anyhow::Result<()> {
+        self.serve(listen, |_| serve::public(pages.clone()), "health and metrics").await?;
+        self.serve(admin_listen, |address| serve::admin(pages, address), "status").await
+    }
+
+    async fn serve(
+        &mut self,
+        address: Address,
+        router: impl FnOnce(SocketAddr) -> axum::Router,
+        what: &str,
+    ) -> anyhow::Result<()> {
         let Address(Some(address)) = address else { return Ok(()) };
         let listener = serve::bind(address).await?;
-        info!(address = %listener.local_addr()?, "serving {what}");
-        let shutdown = self.shutdown.clone();
+        let address = listener.local_addr()?;
+        info!(%address, "serving {what}");
+        let (router, shutdown) = (router(address), self.shutdown.clone());
         self.tasks.spawn(async move { Ok(serve::serve(listener, router, shutdown).await?) });
         Ok(())
     }
@@ -321,13 +351,11 @@ impl Tasks {
     /// Sends Events, and tells each load of the defaults by one.
     fn tell(
         &mut self,
-        client: &Client,
-        identity: String,
+        events: &Events,
+        publish: PublishEvents,
         (changes, role): (mpsc::Receiver<Change>, watch::Receiver<Role>),
-        metrics: &Arc<Metrics>,
         written: &CancellationToken,
-    ) -> Events {
-        let (events, publish) = events::channel(client.clone(), identity, metrics);
+    ) {
         self.spawn_until_shutdown(tell_loads(Pod::own(), changes, role, events.clone()));
         let written = written.clone();
         self.spawn(async move {
@@ -339,7 +367,6 @@ impl Tasks {
             // What the last passes tell is still sent, if that is soon done.
             let _ = tokio::time::timeout(LAST_EVENTS, publishing).await;
         });
-        events
     }
 
     /// Whatever ends first, asked for or not, ends the rest: half a controller is worse than a restart.

@@ -75,7 +75,8 @@ impl Session {
 
     async fn read(global: &Global, installation: &Installation, dry_run: DryRun) -> anyhow::Result<Option<Self>> {
         let metrics = Arc::new(Metrics::default());
-        let client = connect(global.kubeconfig.as_deref(), global.context.as_deref(), &metrics).await?;
+        let client =
+            connect(global.kubeconfig.as_deref(), global.context.as_deref(), &metrics, &Arc::default()).await?;
         let state = ClusterState::read(&client).await.context("can't reach the cluster")?;
         let Some(version) = state.classes() else { return Ok(None) };
         let classes = Classes::new(client.clone(), version, installation.platform().clone(), dry_run);

@@ -311,5 +311,8 @@ mod tests {
         for outcome in Outcome::ALL {
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
         }
+        for reason in [Reason::CrdMissing, Reason::CrdTerminating, Reason::ForeignController, Reason::NotApplied] {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+        }
     }
 }

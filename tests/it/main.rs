@@ -17,6 +17,7 @@ mod laws;
 mod leading;
 mod leaving;
 mod ownership;
+mod page;
 mod permissions;
 mod plugin;
 mod policies;

@@ -114,6 +114,16 @@ impl Program {
         get(self.address("status").await, path).await
     }
 
+    /// Where the page and the status are served.
+    pub async fn admin(&self) -> SocketAddr {
+        self.address("status").await
+    }
+
+    /// Sends a request without a body to the admin address, with these lines of a head and no `Host` but theirs.
+    pub async fn ask_admin(&self, method: &str, path: &str, head: &[&str]) -> Answer {
+        ask(self.admin().await, method, path, head).await.unwrap()
+    }
+
     /// Waits until `/readyz` says so.
     pub async fn ready(&self) {
         eventually("the program is ready", || async {
@@ -201,13 +211,35 @@ async fn get(address: SocketAddr, path: &str) -> (u16, String) {
 }
 
 async fn try_get(address: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
+    let Answer { status, head: _, body } = ask(address, "GET", path, &[&format!("Host: {address}")]).await?;
+    Ok((status, body))
+}
+
+/// An answer, as it came.
+pub struct Answer {
+    pub status: u16,
+    /// The status line and the headers.
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    /// A header's value, by its name in small letters.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let headers = self.head.lines().filter_map(|line| line.split_once(": "));
+        headers.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+}
+
+async fn ask(address: SocketAddr, method: &str, path: &str, head: &[&str]) -> std::io::Result<Answer> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     let mut stream = tokio::net::TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
+    let head: String = head.iter().map(|line| format!("{line}\r\n")).collect();
+    stream.write_all(format!("{method} {path} HTTP/1.0\r\n{head}\r\n").as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
-    Ok((head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned()))
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
 }

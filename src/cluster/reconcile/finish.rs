@@ -10,6 +10,7 @@ use crate::cluster::board::{Cause, News};
 use crate::cluster::classes::CacheState;
 use crate::cluster::events::{Happening, Regarding, Told, obstacle};
 use crate::cluster::execute::{Pass, Retry, Task};
+use crate::cluster::journal::{Subject, What};
 use crate::cluster::leader::Role;
 use crate::cluster::withheld;
 use crate::engine::author::are_siblings;
@@ -188,14 +189,20 @@ impl Loop {
             Grip::LetGo => (Happening::Configured, "took the finalizer off"),
         };
         info!(class = &**name, "{note}");
-        self.tell_of(live, what, note.to_owned());
+        self.tell_of(name, live, what, note.to_owned());
     }
 
-    /// Tells the news of a pass: one Event for a change, and one for what is left to others.
+    /// Tells the news of a pass: one Event for a change, and one for what is left to others. What no Event tells stands in
+    /// the journal alone.
     fn tell(&self, task: &Task, pass: &Pass, news: &News) {
-        let class = pass.live.as_deref().or(pass.found.as_deref());
+        let (name, class) = (task.name(), pass.live.as_deref().or(pass.found.as_deref()));
+        // A class that was as wanted when the program began is no news.
+        let became = || news.is_new && (news.before.is_some() || pass.at_rest != Outcome::Unchanged);
         if let Some(what) = happening(pass.outcome, news) {
-            self.tell_of(class, what, self.note(what, task, pass));
+            self.tell_of(name, class, what, self.note(what, task, pass));
+        } else if became() {
+            let note = obstacle(pass.reason, pass.message.as_deref());
+            self.events.note(Subject::Class(name.clone()), What::Became(pass.at_rest), &note);
         }
         if !news.yielded.is_empty() {
             let owners = |unit: &Unit| {
@@ -205,7 +212,7 @@ impl Loop {
                 format!("{unit} ({})", others.join(", "))
             };
             let units: Vec<_> = news.yielded.iter().map(owners).collect();
-            self.tell_of(class, Happening::FieldsYielded, format!("left to their owners: {}", units.join(", ")));
+            self.tell_of(name, class, Happening::FieldsYielded, format!("left to their owners: {}", units.join(", ")));
         }
     }
 
@@ -236,7 +243,8 @@ impl Loop {
         }
     }
 
-    fn tell_of(&self, class: Option<&Live>, what: Happening, note: String) {
+    fn tell_of(&self, name: &Arc<str>, class: Option<&Live>, what: Happening, note: String) {
+        self.events.note(Subject::Class(name.clone()), What::Told(what), &note);
         // An Event needs an object; and without a version there is none.
         let (Some(class), CacheState::Synced(version)) = (class, self.board.cache_state()) else { return };
         let regarding = Regarding::Class { name: class.name.clone(), uid: class.uid.clone(), version };
