@@ -17,8 +17,9 @@ use kube::Client;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use crate::events::Events;
-use crate::plan::{Fault, Kind, Position};
+use crate::events::{Cut, Events};
+use crate::fault::{AT_EVENTS, FOR_A_WHILE, Fault, Kind};
+use crate::plan::Position;
 use crate::proxy::{Recorded, pass_on};
 use crate::recording::{Recording, Sent, Target};
 
@@ -42,7 +43,7 @@ pub struct Line {
     pub prefix: String,
     state: Mutex<State>,
     /// Ends the watches of a target.
-    pub cut: watch::Sender<Option<Target>>,
+    pub cut: watch::Sender<Option<Cut>>,
     /// Tells that a fault struck which isn't the wire's business alone.
     strokes: mpsc::UnboundedSender<Fault>,
     /// Lets a request go on that waits for such a fault.
@@ -53,10 +54,13 @@ pub struct Line {
 struct State {
     recording: Recording,
     armed: Option<Armed>,
+    random: Option<AtRandom>,
     /// The program's process id.
     victim: u32,
     /// An older state of all classes, for whoever asks for a list next.
     view: Option<Value>,
+    /// Where watches and their lists go.
+    other: Option<Client>,
 }
 
 struct Armed {
@@ -66,6 +70,26 @@ struct Armed {
     fired: u32,
     /// The version that is too old.
     gone: Option<String>,
+}
+
+/// What strikes without a plan.
+struct AtRandom {
+    rng: fastrand::Rng,
+    of_1000: u32,
+    fired: u32,
+}
+
+impl AtRandom {
+    fn strikes(&mut self, kind: Kind) -> Option<Fault> {
+        if self.rng.u32(0..1000) >= self.of_1000 {
+            return None;
+        }
+        self.fired += 1;
+        let faults = if kind == Kind::Event { &AT_EVENTS[..] } else { &FOR_A_WHILE[..] };
+        // A minute's silence, seldom.
+        let fault = faults[self.rng.usize(0..faults.len())];
+        Some(if fault == Fault::Stall && self.rng.u32(0..4) > 0 { Fault::Cut } else { fault })
+    }
 }
 
 /// A connection that ends without an answer.
@@ -110,14 +134,38 @@ impl Wire {
         self.line.state().armed = Some(Armed { fault, position, seen: 0, fired: 0, gone: None });
     }
 
+    /// Strikes so many of a thousand requests and events, with any fault that is over by itself.
+    pub fn strike_at_random(&self, seed: u64, of_1000: u32) {
+        let mut state = self.line.state();
+        let fired = state.random.as_ref().map_or(0, |random| random.fired);
+        state.random = Some(AtRandom { rng: fastrand::Rng::with_seed(seed), of_1000, fired });
+    }
+
     /// How often the fault struck.
     pub fn fired(&self) -> u32 {
-        self.line.state().armed.as_ref().map_or(0, |armed| armed.fired)
+        let state = self.line.state();
+        let at_random = state.random.as_ref().map_or(0, |random| random.fired);
+        state.armed.as_ref().map_or(at_random, |armed| armed.fired)
     }
 
     /// Ends the watches of a target, as a load balancer does now and then.
     pub fn cut(&self, target: Target) {
-        self.line.cut.send_replace(Some(target));
+        self.line.cut.send_replace(Some(Cut::Of(target)));
+    }
+
+    /// Sends all watches and their lists to another server, from the next one on. They count as strokes of the fault.
+    pub fn watch_at(&self, other: Client) {
+        self.line.state().other = Some(other);
+    }
+
+    /// Ends all watches.
+    pub fn cut_all(&self) {
+        self.line.cut.send_replace(Some(Cut::All));
+    }
+
+    /// Ends all watches, and tells that none may go on where it was.
+    pub fn cut_all_as_too_old(&self) {
+        self.line.cut.send_replace(Some(Cut::AllAsTooOld));
     }
 
     /// Makes the next list of classes be this one, from an API server that is behind.
@@ -144,10 +192,13 @@ impl Line {
     /// Counts a request, or an event, with the version that it is to begin at; the fault that strikes it, if one does.
     pub fn strikes(&self, target: Option<Target>, kind: Kind, version: Option<&str>) -> Option<Fault> {
         let mut state = self.state();
+        if let Some(random) = &mut state.random {
+            return random.strikes(kind);
+        }
         let armed = state.armed.as_mut()?;
         // What happens to the server happens at a request.
         let own = if armed.fault.kind() == Kind::Event { Kind::Event } else { Kind::Request };
-        if Some(armed.position.target) != target || own != kind || armed.fault == Fault::Behind {
+        if Some(armed.position.target) != target || own != kind || armed.fault.comes_last() {
             return None;
         }
         if let Some(gone) = &armed.gone
@@ -176,6 +227,16 @@ impl Line {
         let _ = self.strokes.send(fault);
     }
 
+    /// The server that a watch or its list goes to.
+    fn watched(&self) -> Client {
+        let mut state = self.state();
+        let Some(other) = state.other.clone() else { return self.client.clone() };
+        if let Some(armed) = &mut state.armed {
+            armed.fired += 1;
+        }
+        other
+    }
+
     fn take_view(&self) -> Option<Value> {
         let mut state = self.state();
         let view = state.view.take()?;
@@ -198,7 +259,7 @@ async fn answer(line: Arc<Line>, request: Request<Incoming>) -> Result<Response<
     };
     let is_watch =
         target.filter(|target| target.is_watch() && head.uri.query().unwrap_or_default().contains("watch=true"));
-    let passing = Passing { line: line.clone(), head, body };
+    let passing = Passing { line: line.clone(), target, head, body };
     let answer = match (fault, is_watch) {
         (Some(fault), _) => passing.strike(fault).await,
         (None, Some(target)) => watching(&line, &passing.head, target).await,
@@ -213,13 +274,16 @@ async fn answer(line: Arc<Line>, request: Request<Incoming>) -> Result<Response<
 /// A request on its way.
 struct Passing {
     line: Arc<Line>,
+    target: Option<Target>,
     head: http::request::Parts,
     body: Bytes,
 }
 
 impl Passing {
     async fn pass_on(&self) -> Result<Response<Body>, Broken> {
-        pass_on(&self.line.client, &self.head, &self.body).await.map_err(|_| Broken)
+        let is_watched = self.target.is_some_and(Target::is_watch);
+        let client = if is_watched { self.line.watched() } else { self.line.client.clone() };
+        pass_on(&client, &self.head, &self.body).await.map_err(|_| Broken)
     }
 
     /// Everything the server says, once it has done what it was asked.
@@ -287,7 +351,9 @@ impl Passing {
             | Fault::HoldBack
             | Fault::GarbledEvent
             | Fault::GoneEvent
-            | Fault::Behind => unreachable!("{fault} strikes no request"),
+            | Fault::Behind
+            | Fault::SecondServer
+            | Fault::SecondServerGone => unreachable!("{fault} strikes no request"),
         }
     }
 }
@@ -307,7 +373,7 @@ async fn watching(line: &Arc<Line>, head: &http::request::Parts, target: Target)
     let is_list = head.uri.query().unwrap_or_default().contains("sendInitialEvents=true");
     let view = if is_list && target == Target::ClassWatch { line.take_view() } else { None };
     let Some(view) = view else {
-        let (mut head, body) = pass_on(&line.client, head, &[]).await.map_err(|_| Broken)?.into_parts();
+        let (mut head, body) = pass_on(&line.watched(), head, &[]).await.map_err(|_| Broken)?.into_parts();
         head.headers.remove(http::header::TRANSFER_ENCODING);
         if !head.status.is_success() {
             return Ok(Response::from_parts(head, body));
