@@ -31,6 +31,8 @@ pub struct Rights {
     pub untouchable: &'static [&'static str],
     /// Tenants, whose classes begin with their names, and which no other author writes.
     pub tenants: &'static [&'static str],
+    /// ConfigMaps of which a program that starts tells that they are accepted, whoever told it before.
+    pub told_at_start: usize,
 }
 
 impl Rights {

@@ -111,6 +111,10 @@ impl Args {
 
 fn main() -> ExitCode {
     let args = Args::read();
+    if let Some(length) = args.soak {
+        let lasting = tokio::runtime::Runtime::new().unwrap();
+        return if soaks(length, args.seed, &lasting) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let plans = args.plans();
     if args.list {
         for plan in &plans {
@@ -124,9 +128,6 @@ fn main() -> ExitCode {
     }
     let lasting = tokio::runtime::Runtime::new().unwrap();
     let start = Instant::now();
-    if let Some(length) = args.soak {
-        return if soaks(length, args.seed, &lasting) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-    }
     let is_sample = args.names.is_empty() && !args.all;
     let (failures, is_soaked) = std::thread::scope(|scope| {
         // So that it stays what it is documented to be.

@@ -96,8 +96,9 @@ pub fn writes(prefix: &str, recordings: &[Recording]) -> Writes {
 }
 
 /// No more is written than without the fault, and a little.
-pub fn too_many(clean: &Writes, is: &Writes, fault: Fault) -> Vec<String> {
-    let allowed = |clean: usize| match fault {
+pub fn too_many(rights: &Rights, clean: &Writes, is: &Writes, fault: Fault) -> Vec<String> {
+    let allowed = |target: Target, clean: usize| match fault {
+        Fault::KillBefore | Fault::KillAfter if target == Target::Event => clean + 2 + rights.told_at_start,
         // It can't know what it did before.
         Fault::Behind => 2 * clean + 1,
         // What is under way when the program or the server goes is done once more.
@@ -107,7 +108,7 @@ pub fn too_many(clean: &Writes, is: &Writes, fault: Fault) -> Vec<String> {
         _ => clean + fault.times() as usize + 1,
     };
     let told = is.iter().filter_map(|(key, count)| {
-        let most = allowed(clean.get(key).copied().unwrap_or_default());
+        let most = allowed(key.0, clean.get(key).copied().unwrap_or_default());
         (*count > most).then(|| format!("{key:?} was written {count} times, more than {most}"))
     });
     told.collect()

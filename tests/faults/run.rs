@@ -185,7 +185,12 @@ impl<'a> Run<'a> {
         (&mut act).await.map_err(|error| error.to_string())?;
         let recordings = self.recordings();
         let mut told = self.violations().await;
-        told.extend(oracle::too_many(&clean.writes, &oracle::writes(self.prefix, &recordings), plan.fault));
+        told.extend(oracle::too_many(
+            &self.scenario.rights(),
+            &clean.writes,
+            &oracle::writes(self.prefix, &recordings),
+            plan.fault,
+        ));
         told.extend(oracle::hurried(&recordings));
         if told.is_empty() { Ok(()) } else { Err(told.join("\n")) }
     }
