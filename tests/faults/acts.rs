@@ -26,7 +26,9 @@ pub struct Rights {
     /// Units that it may take from their owners, by class.
     pub takes: BTreeMap<&'static str, &'static [&'static str]>,
     /// Classes that it may delete, once each.
-    pub deletes: &'static [&'static str],
+    pub deletes: Vec<&'static str>,
+    /// Classes that it may delete if it was started anew, and so forgot that their ConfigMap only lost its label.
+    pub deletes_after_restart: &'static [&'static str],
     /// Classes in the state that the program must not write them in: paused.
     pub untouchable: &'static [&'static str],
     /// Tenants, whose classes begin with their names, and which no other author writes.
@@ -36,6 +38,12 @@ pub struct Rights {
 }
 
 impl Rights {
+    /// Those that it has where it is killed and started anew.
+    pub fn after_a_kill(mut self) -> Self {
+        self.deletes.extend(self.deletes_after_restart);
+        self
+    }
+
     /// Under which name a class is written, where this is the platform's.
     pub fn manager_of(&self, class: &str, platform: &str) -> String {
         let tenant = class.split_once('-').map(|(tenant, _)| tenant).filter(|tenant| self.tenants.contains(tenant));
@@ -145,7 +153,7 @@ impl Scenario {
     pub fn kept(self, cast: &Cast) -> usize {
         match self {
             // The platform's, and those of the tenant.
-            Self::Tenants => 1 + 6,
+            Self::Tenants => 1 + 7,
             // The platform's, and one for each namespace.
             Self::Templates => 1 + 3,
             Self::Start
@@ -259,12 +267,15 @@ impl Scenario {
                 ..Rights::default()
             },
             Self::Adoption => Rights { takes: BTreeMap::from([("helm", ALL)]), ..Rights::default() },
-            Self::Release => Rights { deletes: &["deleted", "used"], ..Rights::default() },
-            Self::Replacement => Rights { deletes: &["replaced"], ..Rights::default() },
-            Self::Tenants => {
-                Rights { deletes: &["a-deleted"], untouchable: &["a-far"], tenants: &["a", "b"], ..Rights::default() }
-            }
-            Self::Templates => Rights { deletes: &["two-t", "four-t"], ..Rights::default() },
+            Self::Release => Rights { deletes: vec!["deleted", "used"], ..Rights::default() },
+            Self::Replacement => Rights { deletes: vec!["replaced"], ..Rights::default() },
+            Self::Tenants => Rights {
+                deletes: vec!["a-deleted"],
+                untouchable: &["a-far"],
+                tenants: &["a", "b"],
+                ..Rights::default()
+            },
+            Self::Templates => Rights { deletes: vec!["two-t", "four-t"], ..Rights::default() },
             Self::Reload | Self::Deletion | Self::Protection | Self::Replicas => Rights::default(),
         }
     }

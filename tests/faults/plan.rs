@@ -79,7 +79,7 @@ impl Scenario {
             Self::Release => &[(ClassRead, 4), (ClassWrite, 3), (GatewayList, 2), (Event, 1)],
             Self::Replacement => &[(ClassRead, 2), (ClassWrite, 2), (GatewayList, 1), (Event, 1)],
             Self::Replicas => &[(ClassWrite, 2), (Lease, 2)],
-            Self::Tenants => &[(ConfigMapRead, 1), (ClassWrite, 4), (GatewayList, 1), (Event, 1)],
+            Self::Tenants => &[(ConfigMapRead, 2), (ClassWrite, 4), (GatewayList, 1), (Event, 1)],
             Self::Templates => &[(ClassRead, 1), (ClassWrite, 4), (GatewayList, 1), (Event, 1)],
         }
     }
@@ -106,7 +106,7 @@ impl Scenario {
             Self::Edit => &[(Target::ClassWatch, 3)],
             Self::Release | Self::Replacement => &[(Target::ClassWatch, 2), (Target::GatewayWatch, 1)],
             Self::Protection => &[(Target::ClassWatch, 1), (Target::GatewayWatch, 2)],
-            Self::Tenants => &[(Target::ClassWatch, 2), (Target::ConfigMapWatch, 2)],
+            Self::Tenants => &[(Target::ClassWatch, 2), (Target::ConfigMapWatch, 4)],
             Self::Templates => &[(Target::ClassWatch, 2), (Target::NamespaceWatch, 4)],
         }
     }

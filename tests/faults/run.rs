@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::acts::Cast;
+use crate::acts::{Cast, Rights};
 use crate::fault::{Fault, Kind};
 use crate::oracle::{self, Clean, End};
 use crate::plan::{Plan, Scenario};
@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
             tokio::time::sleep(LOOK).await;
         }
         let end = self.end().await.ok_or("there is no status")?;
-        let told = self.violations().await;
+        let told = self.violations(&self.scenario.rights()).await;
         if !told.is_empty() {
             return Err(told.join("\n"));
         }
@@ -297,7 +297,7 @@ impl<'a> Run<'a> {
     }
 
     /// What is wrong in the history of the run's classes.
-    async fn violations(&self) -> Vec<String> {
+    async fn violations(&self, rights: &Rights) -> Vec<String> {
         let (users, history) = (&self.cast.users, &self.server.history);
         let classes = users.classes().await;
         for class in classes["items"].as_array().unwrap() {
@@ -308,8 +308,7 @@ impl<'a> Run<'a> {
             }
         }
         let manager = self.cast.stage.manager();
-        let mut told =
-            oracle::violations(&manager, self.prefix, &self.scenario.rights(), &history.of(self.prefix), &users.done());
+        let mut told = oracle::violations(&manager, self.prefix, rights, &history.of(self.prefix), &users.done());
         let written: Vec<_> = self.recordings().into_iter().flatten().collect();
         let strangers = written.iter().filter_map(|sent| sent.written_class());
         let strangers = strangers.filter(|name| !name.starts_with(&format!("{}-", self.prefix)));

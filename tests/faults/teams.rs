@@ -1,10 +1,15 @@
 //! The scenarios with tenants and with templates: what is there before, what the platform writes, and what happens.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::acts::Cast;
 use crate::ownership::owners;
 use crate::scenario::{default, policy, with, without};
+
+/// How long it takes somebody to notice that they took away a label.
+const UNTIL_NOTICED: Duration = Duration::from_secs(2);
 
 impl Cast {
     /// A default without parameters, for which a tenant needs a right of its own.
@@ -43,6 +48,7 @@ impl Cast {
         self.files_of("a", "one", &[changed, edited, dropped]).await;
         self.files_of("a", "two", &[self.plain("a-gone", "first"), self.deleted_when_removed("a-deleted")]).await;
         self.files_of("a", "three", &[self.plain("a-far", "first")]).await;
+        self.files_of("a", "four", &[self.deleted_when_removed("a-label")]).await;
         self.files_of("b", "first", &[self.plain("b-new", "first")]).await;
     }
 
@@ -52,6 +58,11 @@ impl Cast {
 
     pub async fn change_tenants(&self) {
         self.users.edit(&self.name("a-edited"), &json!({"spec": {"description": "mine"}})).await;
+        // A ConfigMap without its label isn't deleted, whatever the look for it comes to.
+        let (namespace, four, files) = (self.namespace("a"), self.name("four"), [self.deleted_when_removed("a-label")]);
+        self.users.apply_labelled_config_map(&namespace, &four, "false", &files).await;
+        tokio::time::sleep(UNTIL_NOTICED).await;
+        self.users.apply_config_map(&namespace, &four, &files).await;
         let edited = with(self.plain("a-edited", "second"), "/metadata/labels/team", json!("core"));
         // What comes goes if an older state of the files is taken for the newest.
         self.files_of("a", "one", &[self.plain("a-changed", "second"), edited, self.deleted_when_removed("a-new")])
@@ -62,7 +73,8 @@ impl Cast {
         self.was_given_up("a-gone").await;
         self.class_where("a-new", "came", |class| !class.is_null()).await;
         // `a-far` isn't allowed any more. The second tenant's class tells that this is known.
-        let narrow = self.tenant("a", &["a-changed", "a-edited", "a-dropped", "a-gone", "a-deleted", "a-new"]);
+        let narrow =
+            self.tenant("a", &["a-changed", "a-edited", "a-dropped", "a-gone", "a-deleted", "a-new", "a-label"]);
         self.stage.mount(&[narrow, self.tenant("b", &["b-*"]), self.plain("platform", "second")]);
         self.class_where("b-new", "came", |class| !class.is_null()).await;
         self.users.edit(&self.name("a-far"), &json!({"metadata": {"labels": {"team": null}}})).await;

@@ -114,9 +114,14 @@ impl Users {
 
     /// A team applies a ConfigMap with these defaults.
     pub async fn apply_config_map(&self, namespace: &str, name: &str, documents: &[Value]) {
+        self.apply_labelled_config_map(namespace, name, "true", documents).await;
+    }
+
+    /// A team applies a ConfigMap whose label says this.
+    pub async fn apply_labelled_config_map(&self, namespace: &str, name: &str, label: &str, documents: &[Value]) {
         let files = documents.iter().enumerate().map(|(i, document)| (format!("{i:02}.yaml"), document.to_string()));
         let data: BTreeMap<_, _> = files.collect();
-        let metadata = json!({"name": name, "labels": {"classkeeper.dev/defaults": "true"}});
+        let metadata = json!({"name": name, "labels": {"classkeeper.dev/defaults": label}});
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data});
         let path = format!("{NAMESPACES}/{namespace}/configmaps/{name}?fieldManager=team&force=true");
         self.request(Method::PATCH, &path, "application/apply-patch+yaml", &map).await;
