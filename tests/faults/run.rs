@@ -184,13 +184,12 @@ impl<'a> Run<'a> {
         }
         (&mut act).await.map_err(|error| error.to_string())?;
         let recordings = self.recordings();
-        let mut told = self.violations().await;
-        told.extend(oracle::too_many(
-            &self.scenario.rights(),
-            &clean.writes,
-            &oracle::writes(self.prefix, &recordings),
-            plan.fault,
-        ));
+        let rights = match plan.fault {
+            Fault::KillBefore | Fault::KillAfter => self.scenario.rights().after_a_kill(),
+            _ => self.scenario.rights(),
+        };
+        let mut told = self.violations(&rights).await;
+        told.extend(oracle::too_many(&rights, &clean.writes, &oracle::writes(self.prefix, &recordings), plan.fault));
         told.extend(oracle::hurried(&recordings));
         if told.is_empty() { Ok(()) } else { Err(told.join("\n")) }
     }
