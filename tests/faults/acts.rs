@@ -271,8 +271,10 @@ impl Scenario {
             Self::Replacement => Rights { deletes: vec!["replaced"], ..Rights::default() },
             Self::Tenants => Rights {
                 deletes: vec!["a-deleted"],
+                deletes_after_restart: &["a-label"],
                 untouchable: &["a-far"],
                 tenants: &["a", "b"],
+                told_at_start: 5,
                 ..Rights::default()
             },
             Self::Templates => Rights { deletes: vec!["two-t", "four-t"], ..Rights::default() },
