@@ -6,7 +6,7 @@
 //! ```
 //!
 //! - [`plan`]: what a run does · [`fault`]: what goes wrong · [`acts`], [`teams`]: the scenarios · [`users`]: the people in them
-//! - [`wire`], [`events`]: the way to the server · [`recording`]: what passed it · [`servers`], [`valve`], [`history`]: the server
+//! - [`wire`], [`passing`], [`events`]: the way to the server · [`recording`]: what passed it · [`servers`], [`valve`], [`history`]: the server
 //! - [`run`]: one run · [`oracle`]: what must hold of it
 //! - [`soak`]: all of it at random, for long · [`crowd`]: who acts in it · [`figures`]: what the process takes
 //!
@@ -26,6 +26,7 @@ mod history;
 mod oracle;
 #[path = "../it/ownership.rs"]
 mod ownership;
+mod passing;
 mod plan;
 #[path = "../it/program.rs"]
 #[allow(dead_code, reason = "the other tests need more of it")]

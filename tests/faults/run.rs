@@ -154,6 +154,10 @@ impl<'a> Run<'a> {
                 wire.cut(plan.position.target);
             }
         }
+        let rights = match plan.fault {
+            Fault::KillBefore | Fault::KillAfter => self.scenario.rights().after_a_kill(),
+            _ => self.scenario.rights(),
+        };
         let patience = LIMIT + Duration::from_secs(plan.fault.patience());
         let start = Instant::now();
         let (scenario, cast) = (self.scenario, self.cast.clone());
@@ -178,16 +182,13 @@ impl<'a> Run<'a> {
                     Some(told) => format!("it doesn't come to the end of a clean run:\n{told}"),
                     None => "it doesn't come to rest".to_owned(),
                 };
-                return Err(told);
+                let violations = self.violations(&rights).await;
+                return Err([&[told], &*violations].concat().join("\n"));
             }
             tokio::time::sleep(LOOK).await;
         }
         (&mut act).await.map_err(|error| error.to_string())?;
         let recordings = self.recordings();
-        let rights = match plan.fault {
-            Fault::KillBefore | Fault::KillAfter => self.scenario.rights().after_a_kill(),
-            _ => self.scenario.rights(),
-        };
         let mut told = self.violations(&rights).await;
         told.extend(oracle::too_many(&rights, &clean.writes, &oracle::writes(self.prefix, &recordings), plan.fault));
         told.extend(oracle::hurried(&recordings));

@@ -98,7 +98,8 @@ async fn comes_to_rest(crowd: &Crowd, program: &Program, wire: &Wire) -> Result<
         let classes = status["classes"].as_array().cloned().unwrap_or_default();
         let restless: Vec<_> = classes.iter().filter(|class| class["outcome"] != "Unchanged").collect();
         let recordings: [Recording; 1] = [wire.recording()];
-        let is_quiet = start.elapsed() > QUIET && oracle::is_quiet(&recordings, Instant::now() - QUIET);
+        let since = Instant::now().checked_sub(QUIET).unwrap();
+        let is_quiet = start.elapsed() > QUIET && oracle::is_quiet(&recordings, since);
         if unsettled.is_empty() && restless.is_empty() && classes.len() == Crowd::classes() && is_quiet {
             return Ok(());
         }
@@ -113,5 +114,6 @@ async fn comes_to_rest(crowd: &Crowd, program: &Program, wire: &Wire) -> Result<
 /// The end of the program's log.
 fn log(program: &Program) -> String {
     let log = program.log();
-    log[log.len().saturating_sub(200)..].iter().map(|line| format!("  {line}\n")).collect()
+    let lines = log[log.len().saturating_sub(200)..].iter().map(|line| format!("  {line}"));
+    lines.collect::<Vec<_>>().join("\n")
 }

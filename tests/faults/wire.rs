@@ -1,33 +1,26 @@
 //! The way between one program and the API server: a reverse proxy on loopback, plain HTTP in, TLS out. It records each
 //! request, and does to one of them, or to one event of a watch, what the plan says.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::Body;
-use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use kube::Client;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::events::{Cut, Events};
 use crate::fault::{AT_EVENTS, FOR_A_WHILE, Fault, Kind};
+use crate::passing::Passing;
 use crate::plan::Position;
 use crate::proxy::{Recorded, pass_on};
 use crate::recording::{Recording, Sent, Target};
-
-/// How late a late answer comes: within the program's deadline.
-const LATE: Duration = Duration::from_secs(3);
-/// The pieces in which a slow answer comes, and the time between two: together three times the program's deadline.
-const PIECES: usize = 30;
-const BETWEEN_PIECES: Duration = Duration::from_secs(1);
 
 /// A proxy that runs as long as its runtime.
 #[derive(Clone)]
@@ -47,7 +40,7 @@ pub struct Line {
     /// Tells that a fault struck which isn't the wire's business alone.
     strokes: mpsc::UnboundedSender<Fault>,
     /// Lets a request go on that waits for such a fault.
-    proceed: Semaphore,
+    pub proceed: Semaphore,
 }
 
 #[derive(Default)]
@@ -216,19 +209,19 @@ impl Line {
         struck.then_some(armed.fault)
     }
 
-    fn kill(&self) {
+    pub fn kill(&self) {
         let victim = self.state().victim.to_string();
         assert!(Command::new("kill").args(["-s", "KILL", &victim]).status().unwrap().success());
         self.tell(Fault::KillBefore);
     }
 
-    fn tell(&self, fault: Fault) {
+    pub fn tell(&self, fault: Fault) {
         // Nobody listens once the run is over.
         let _ = self.strokes.send(fault);
     }
 
     /// The server that a watch or its list goes to.
-    fn watched(&self) -> Client {
+    pub fn watched(&self) -> Client {
         let mut state = self.state();
         let Some(other) = state.other.clone() else { return self.client.clone() };
         if let Some(armed) = &mut state.armed {
@@ -271,103 +264,6 @@ async fn answer(line: Arc<Line>, request: Request<Incoming>) -> Result<Response<
     answer
 }
 
-/// A request on its way.
-struct Passing {
-    line: Arc<Line>,
-    target: Option<Target>,
-    head: http::request::Parts,
-    body: Bytes,
-}
-
-impl Passing {
-    async fn pass_on(&self) -> Result<Response<Body>, Broken> {
-        let is_watched = self.target.is_some_and(Target::is_watch);
-        let client = if is_watched { self.line.watched() } else { self.line.client.clone() };
-        pass_on(&client, &self.head, &self.body).await.map_err(|_| Broken)
-    }
-
-    /// Everything the server says, once it has done what it was asked.
-    async fn done(&self) -> Result<(http::response::Parts, Bytes), Broken> {
-        let (mut head, body) = self.pass_on().await?.into_parts();
-        head.headers.remove(http::header::TRANSFER_ENCODING);
-        Ok((head, body.collect().await.map_err(|_| Broken)?.to_bytes()))
-    }
-
-    /// What is done to it.
-    async fn strike(&self, fault: Fault) -> Result<Response<Body>, Broken> {
-        match fault {
-            Fault::Status(code, retry_after) => Ok(refusal(code, retry_after)),
-            Fault::Outage => Ok(refusal(503, None)),
-            Fault::GoneStatus => Ok(refusal(410, None)),
-            Fault::Reset => Err(Broken),
-            Fault::Hang => std::future::pending().await,
-            Fault::Html => Ok(page()),
-            Fault::LostAnswer => {
-                self.done().await?;
-                Err(Broken)
-            }
-            Fault::HungAnswer => {
-                self.done().await?;
-                std::future::pending().await
-            }
-            Fault::KillBefore => {
-                self.line.kill();
-                Err(Broken)
-            }
-            Fault::KillAfter => {
-                self.done().await?;
-                self.line.kill();
-                Err(Broken)
-            }
-            Fault::RestartApiserver | Fault::RestartEtcd | Fault::PauseEtcd | Fault::StopLeader => {
-                self.line.tell(fault);
-                self.line.proceed.acquire().await.map_err(|_| Broken)?.forget();
-                self.pass_on().await
-            }
-            Fault::Truncated => {
-                let (mut head, body) = self.done().await?;
-                // The length is that of the whole.
-                head.headers.insert(http::header::CONTENT_LENGTH, body.len().into());
-                let half = Ok(body.slice(..body.len() / 2));
-                Ok(Response::from_parts(head, Body::from_stream(futures::stream::iter([half, Err(Broken)]))))
-            }
-            Fault::Garbled => {
-                let (mut head, body) = self.done().await?;
-                head.headers.remove(http::header::CONTENT_LENGTH);
-                Ok(Response::from_parts(head, Body::from(body.slice(..body.len() / 2))))
-            }
-            Fault::SlowBody => {
-                let (head, body) = self.done().await?;
-                Ok(Response::from_parts(head, dripping(&body)))
-            }
-            Fault::LateAnswer => {
-                let (head, body) = self.done().await?;
-                tokio::time::sleep(LATE).await;
-                Ok(Response::from_parts(head, Body::from(body)))
-            }
-            Fault::Cut
-            | Fault::HalfEvent
-            | Fault::Stall
-            | Fault::HoldBack
-            | Fault::GarbledEvent
-            | Fault::GoneEvent
-            | Fault::Behind
-            | Fault::SecondServer
-            | Fault::SecondServerGone => unreachable!("{fault} strikes no request"),
-        }
-    }
-}
-
-/// A body that comes in pieces, for longer than anybody waits.
-fn dripping(body: &[u8]) -> Body {
-    let pieces: Vec<_> = body.chunks(body.len() / PIECES + 1).map(Bytes::copy_from_slice).collect();
-    Body::from_stream(futures::stream::unfold(pieces.into_iter(), |mut pieces| async {
-        tokio::time::sleep(BETWEEN_PIECES).await;
-        let piece = pieces.next()?;
-        Some((Ok::<_, Infallible>(piece), pieces))
-    }))
-}
-
 /// A watch, whose events pass one by one.
 async fn watching(line: &Arc<Line>, head: &http::request::Parts, target: Target) -> Result<Response<Body>, Broken> {
     let is_list = head.uri.query().unwrap_or_default().contains("sendInitialEvents=true");
@@ -387,25 +283,4 @@ async fn watching(line: &Arc<Line>, head: &http::request::Parts, target: Target)
     let body = pass_on(&line.client, &onward, &[]).await.map_err(|_| Broken)?.into_body();
     let response = Response::builder().header(http::header::CONTENT_TYPE, "application/json");
     Ok(response.body(Events::behind(line.clone(), &view, body).into_body()).unwrap())
-}
-
-/// A refusal in the server's form.
-fn refusal(code: u16, retry_after: Option<u32>) -> Response<Body> {
-    let mut status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code,
-                        "message": "the fault rig says no", "reason": "ServiceUnavailable"});
-    let mut response = Response::builder().status(code).header(http::header::CONTENT_TYPE, "application/json");
-    if let Some(seconds) = retry_after {
-        response = response.header(http::header::RETRY_AFTER, seconds);
-        status["details"] = json!({"retryAfterSeconds": seconds});
-    }
-    if code == 410 {
-        status["reason"] = json!("Expired");
-    }
-    response.body(Body::from(status.to_string())).unwrap()
-}
-
-/// What something between us and the server may answer instead of it.
-fn page() -> Response<Body> {
-    let response = Response::builder().header(http::header::CONTENT_TYPE, "text/html");
-    response.body(Body::from("<!doctype html>\n<title>Sign in</title>\n<p>Sign in to go on.\n")).unwrap()
 }
