@@ -50,7 +50,9 @@ pub(crate) fn run(bytes: &[u8]) {
         }
         Err(problems) => {
             assert!(!problems.is_empty(), "{text:?}");
-            problems.iter().for_each(|problem| check(problem, text));
+            for problem in &problems {
+                check(problem, text);
+            }
         }
     }
     for template in [json!({"name": text}), json!({"name": "${namespace.name}-edge", "labels": {"text": text}})] {
