@@ -8,7 +8,8 @@ use std::{fs, io};
 mod seeds;
 
 /// The targets, as `Cargo.toml` has them.
-const TARGETS: [&str; 4] = ["loader", "managed_fields", "expression", "unit"];
+const TARGETS: [&str; 7] =
+    ["loader", "managed_fields", "expression", "template", "admission", "certificates", "unit"];
 
 fn main() -> io::Result<()> {
     for target in TARGETS {

@@ -16,9 +16,12 @@ pub mod store;
 
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::ConfigMap;
 use tokio::sync::watch;
 
+use self::review::{Answer, Request, ReviewError};
 use crate::cluster::board::Board;
+use crate::cluster::class::Class;
 use crate::cluster::facts::ClusterState;
 use crate::engine::author::{Installation, are_siblings};
 use crate::engine::defaults::DefaultClass;
@@ -45,6 +48,18 @@ pub struct Admission {
 }
 
 impl Admission {
+    /// Answers the body of a review of a ConfigMap, with the review's uid.
+    pub fn review_config_map(&self, body: &[u8]) -> Result<(String, Answer), ReviewError> {
+        let request = Request::<ConfigMap>::read(body)?;
+        Ok((request.uid.clone(), config_maps::judge(request, self)))
+    }
+
+    /// Answers the body of a review of a GatewayClass, with the review's uid.
+    pub fn review_class(&self, body: &[u8]) -> Result<(String, Answer), ReviewError> {
+        let request = Request::<Class>::read(body)?;
+        Ok((request.uid.clone(), classes::judge(request, self)))
+    }
+
     /// The default by which a class is kept; `None` if there is none, or if it doesn't count now.
     fn default_of(&self, class: &str) -> Option<Arc<DefaultClass>> {
         let default = self.board.lock().defaults.as_ref()?.get(class)?.clone();

@@ -44,6 +44,7 @@ const ATTEMPTS: usize = 5;
 #[derive(Debug)]
 pub struct ControlPlane {
     url: String,
+    etcd_url: String,
     token: String,
     files: Files,
     etcd: Command,
@@ -113,7 +114,8 @@ impl ControlPlane {
         let _ = folder.keep();
         let apiserver = programs::kube_apiserver(binaries, &files, ports, &options.apiserver_args);
         let processes = Processes { etcd, apiserver: Some(spawn(Program::KubeApiserver, &apiserver, &files)?) };
-        Ok(Self { url, token, files, etcd: etcd_command, apiserver, processes: Mutex::new(processes) })
+        let etcd_url = ports.etcd_client_url();
+        Ok(Self { url, etcd_url, token, files, etcd: etcd_command, apiserver, processes: Mutex::new(processes) })
     }
 
     /// The kubeconfig: a context for each user, named as the user is, with `admin` as the current one.
@@ -126,6 +128,22 @@ impl ControlPlane {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where etcd listens for clients: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn etcd_url(&self) -> &str {
+        &self.etcd_url
+    }
+
+    /// The folder of both programs' files.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.files.folder
+    }
+
+    /// How kube-apiserver is started.
+    pub(crate) fn apiserver_command(&self) -> &Command {
+        &self.apiserver
     }
 
     /// The bearer token of `admin`, who is in `system:masters`.

@@ -20,6 +20,7 @@
 //! - [`mount`]: fills a directory as kubelet fills a ConfigMap volume
 //! - [`shared`](shared()): one control plane for all tests of a binary
 
+mod another;
 pub mod binaries;
 pub mod cache;
 mod control_plane;
@@ -34,6 +35,7 @@ mod programs;
 mod shared;
 mod watchdog;
 
+pub use another::AnotherApiserver;
 pub use binaries::{Binaries, KUBERNETES_VERSION, Program};
 pub use control_plane::{ControlPlane, Error};
 pub use crds::GATEWAY_API_VERSION;

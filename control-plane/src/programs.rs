@@ -30,7 +30,7 @@ impl Ports {
         Ok(Self { apiserver, etcd_client, etcd_peer })
     }
 
-    fn etcd_client_url(self) -> String {
+    pub(crate) fn etcd_client_url(self) -> String {
         format!("http://127.0.0.1:{}", self.etcd_client)
     }
 

@@ -13,8 +13,6 @@ use http_body_util::{BodyExt, Limited};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use k8s_openapi::api::core::v1::ConfigMap;
-use serde::de::DeserializeOwned;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -24,10 +22,9 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::review::{Answer, Request};
+use super::Admission;
+use super::review::{Answer, ReviewError};
 use super::served::Served;
-use super::{Admission, classes, config_maps};
-use crate::cluster::class::Class;
 use crate::metrics::{ReviewResult, Reviewed};
 
 /// How long an answer may take. Whoever asks waits for it, so none at all is better than a late one.
@@ -138,23 +135,21 @@ fn router(admission: Admission) -> Router {
 }
 
 async fn review_config_map(State(desk): State<Desk>, request: HttpRequest) -> Response {
-    desk.review::<ConfigMap>(Reviewed::ConfigMaps, request, config_maps::judge).await
+    desk.review(Reviewed::ConfigMaps, request, Admission::review_config_map).await
 }
 
 async fn review_class(State(desk): State<Desk>, request: HttpRequest) -> Response {
-    desk.review::<Class>(Reviewed::GatewayClasses, request, classes::judge).await
+    desk.review(Reviewed::GatewayClasses, request, Admission::review_class).await
 }
+
+/// Answers the body of a review.
+type Judge = fn(&Admission, &[u8]) -> Result<(String, Answer), ReviewError>;
 
 /// Why there is no answer. The API server then does what the webhook's failurePolicy says.
 struct NoAnswer(StatusCode, String);
 
 impl Desk {
-    async fn review<T: DeserializeOwned + Send + 'static>(
-        self,
-        reviewed: Reviewed,
-        request: HttpRequest,
-        judge: fn(Request<T>, &Admission) -> Answer,
-    ) -> Response {
+    async fn review(self, reviewed: Reviewed, request: HttpRequest, judge: Judge) -> Response {
         let metrics = self.admission.metrics.clone();
         let late = || NoAnswer(StatusCode::SERVICE_UNAVAILABLE, "no answer within the deadline".to_owned());
         let answer = timeout(DEADLINE, self.answer(request, judge)).await.unwrap_or_else(|_| Err(late()));
@@ -176,11 +171,7 @@ impl Desk {
         }
     }
 
-    async fn answer<T: DeserializeOwned + Send + 'static>(
-        self,
-        request: HttpRequest,
-        judge: fn(Request<T>, &Admission) -> Answer,
-    ) -> Result<(String, Answer), NoAnswer> {
+    async fn answer(self, request: HttpRequest, judge: Judge) -> Result<(String, Answer), NoAnswer> {
         let Self { admission, room } = self;
         let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let media_type = media_type.and_then(|value| value.split(';').next()).map(str::trim);
@@ -193,12 +184,10 @@ impl Desk {
         let judged = tokio::task::spawn_blocking(move || {
             // Held as long as the work goes on, also if nobody waits for its end any more.
             let _room = room;
-            let request = Request::<T>::read(&body)?;
-            let uid = request.uid.clone();
-            Ok((uid, judge(request, &admission)))
+            judge(&admission, &body)
         });
         match judged.await {
-            Ok(judged) => judged.map_err(|error: super::review::ReviewError| {
+            Ok(judged) => judged.map_err(|error| {
                 let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
                 NoAnswer(StatusCode::BAD_REQUEST, format!("{error}{source}"))
             }),

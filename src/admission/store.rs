@@ -139,7 +139,7 @@ fn found<T>(result: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
 
 /// Watches one object of this name, and no other: the right to can be limited to it. Never ends.
 async fn watch(api: Api<DynamicObject>, resource: ApiResource, name: String, changed: Arc<Notify>) {
-    let config = Config::default().any_semantic().fields(&format!("metadata.name={name}"));
+    let config = Config::default().fields(&format!("metadata.name={name}"));
     loop {
         let events = watcher::watcher(api.clone(), config.clone()).backoff(DefaultBackoff::default());
         let mut events = std::pin::pin!(events);

@@ -166,7 +166,7 @@ impl Known {
             permission: Permission::of_kind("apiextensions.k8s.io", "customresourcedefinitions"),
         };
         let api = Api::<PartialObjectMeta<CustomResourceDefinition>>::all(self.client.clone());
-        let events = watcher::watcher(api, Config::default().any_semantic()).backoff(DefaultBackoff::default());
+        let events = watcher::watcher(api, Config::default()).backoff(DefaultBackoff::default());
         let mut events = std::pin::pin!(events);
         let (mut looks, mut after_list) = (Looks::default(), first);
         let mut listed = ClassCrd::Absent;

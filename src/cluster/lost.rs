@@ -1,8 +1,16 @@
 //! When a watch can't be continued, but only begun anew with a list.
+//!
+//! Lists are asked for without a version, so that they are never older than what was seen before (`resourceVersion=0`
+//! would allow that): an API server that is cut off from etcd gives none. Classes alone come as a streamed list from
+//! whatever the server has in its cache, which is sparing, and what is done about one is checked by its uid and version.
 
 use std::time::Duration;
 
 use kube::runtime::watcher;
+
+/// A list, or the next part of one, that takes longer is asked for again. A server may ask to be left alone for a minute of
+/// it.
+pub(super) const LIST_DEADLINE: Duration = Duration::from_secs(90);
 
 /// How long to wait before that: who loses each watch at once isn't to be asked for lists without end.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);

@@ -16,15 +16,12 @@ use super::api::{GROUP, ServedVersion};
 use super::backoff::Backoff;
 use super::class::Class;
 use super::facts::ClusterState;
-use super::lost::is_lost;
+use super::lost::{LIST_DEADLINE, is_lost};
 use super::permission::{Permission, refused_verb};
 use crate::engine::live::{Live, ResourceVersion};
 
 /// How long to wait for news after the server refused a version that it is known to serve.
 const WAIT_FOR_NEWS: Duration = Duration::from_millis(200);
-/// A list or the start of a watch that takes longer is begun again. A server may ask to be left alone for a minute of it.
-const SYNC_DEADLINE: Duration = Duration::from_secs(90);
-
 /// How long to wait before another list, if the watch can't go on without; each time twice as long, unless it did for
 /// some minutes.
 const BEFORE_ANOTHER_LIST: Duration = Duration::from_millis(500);
@@ -209,7 +206,7 @@ async fn follow(client: &Client, version: ServedVersion, strategy: InitialListSt
         let event = if phase == Phase::Watching {
             next.await
         } else {
-            let Ok(event) = tokio::time::timeout(SYNC_DEADLINE, next).await else {
+            let Ok(event) = tokio::time::timeout(LIST_DEADLINE, next).await else {
                 warn!("the list of GatewayClasses doesn't arrive; asking again");
                 return Ended::Late;
             };

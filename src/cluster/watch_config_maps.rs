@@ -1,7 +1,7 @@
 //! Watches ConfigMaps: each of the platform's by its name, a tenant's by their label, namespace by namespace. What comes
 //! out is [`News`] of their content, of which nothing is kept here.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +15,13 @@ use kube::{Api, Client};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::api::call;
+use super::backoff::Backoff;
 use super::error::ApiError;
-use super::lost::{self, is_lost};
+use super::lost::{self, LIST_DEADLINE, is_lost};
 use super::permission::{Permission, refused_verb};
 use super::refusal::AFTER_A_REFUSAL;
 use crate::engine::diagnostic::{Code, Diagnostic};
@@ -28,10 +30,10 @@ use crate::engine::tenancy::{DEFAULTS_LABEL, DEFAULTS_LABEL_TRUE};
 use crate::files::snapshot::Snapshot;
 use crate::files::sources::News;
 
-/// A list that takes longer is asked for again.
-const LIST_DEADLINE: Duration = Duration::from_mins(1);
 /// How often to look whether a ConfigMap that lost its label is still there, which no watch tells.
 const LOST_LOOK: Duration = Duration::from_secs(10);
+/// How long to wait before that, if a look failed; each time twice as long, and as long as the server asks for.
+const AFTER_A_FAILED_LOOK: Duration = Duration::from_secs(1);
 
 /// Watches ConfigMaps.
 pub struct WatchConfigMaps {
@@ -92,7 +94,7 @@ impl Watch {
     /// Follows one ConfigMap of the platform.
     async fn follow_one(self, name: ConfigMapName) {
         let id = SourceId::ConfigMap(name.clone());
-        let config = Config::default().any_semantic().fields(&format!("metadata.name={}", name.name));
+        let config = Config::default().fields(&format!("metadata.name={}", name.name));
         loop {
             let mut selected = Selected::new(&self.client, &name.namespace, config.clone());
             let mut is_there = false;
@@ -101,7 +103,7 @@ impl Watch {
                     let message = "there is no such ConfigMap; what is in force of it stays".to_owned();
                     News::Unreadable(id.clone(), trouble(&name, message))
                 };
-                let news = match selected.next().await {
+                let news = match selected.next(None).await {
                     Seen::Listing => {
                         is_there = false;
                         continue;
@@ -134,7 +136,7 @@ impl Watch {
     /// Follows the labelled ConfigMaps of a namespace.
     async fn follow_labelled(self, namespace: Arc<str>) {
         info!(namespace = &*namespace, "watching the labelled ConfigMaps of a tenant's namespace");
-        let mut labelled = LabelledMaps { watch: self, namespace, known: HashSet::new(), lost: HashSet::new() };
+        let mut labelled = LabelledMaps { watch: self, namespace, known: HashSet::new(), lost: HashMap::new() };
         while let Ok(again) = labelled.follow().await {
             tokio::time::sleep(again).await;
         }
@@ -152,17 +154,25 @@ struct LabelledMaps {
     /// Those that have the label.
     known: HashSet<ConfigMapName>,
     /// Those that had it.
-    lost: HashSet<ConfigMapName>,
+    lost: HashMap<ConfigMapName, Lost>,
+}
+
+/// One that isn't among the labelled ones any more, and may be gone.
+struct Lost {
+    /// When to look for it again.
+    look: Instant,
+    after_failure: Backoff,
 }
 
 impl LabelledMaps {
     /// Follows them for as long as that goes well; after which time to begin anew.
     async fn follow(&mut self) -> Result<Duration, Closed> {
-        let config = Config::default().any_semantic().labels(&format!("{DEFAULTS_LABEL}={DEFAULTS_LABEL_TRUE}"));
+        let config = Config::default().labels(&format!("{DEFAULTS_LABEL}={DEFAULTS_LABEL_TRUE}"));
         let mut selected = Selected::new(&self.watch.client, &self.namespace, config);
         let mut listed = HashSet::new();
         loop {
-            match selected.next().await {
+            let look = self.lost.values().map(|lost| lost.look).min();
+            match selected.next(look).await {
                 Seen::Listing => listed.clear(),
                 Seen::Map(map) => {
                     let name = self.name(map.metadata.name.as_deref().unwrap_or_default());
@@ -190,7 +200,9 @@ impl LabelledMaps {
                 }
                 Seen::Late => return Ok(Duration::ZERO),
                 Seen::Nothing => {
-                    for name in self.lost.iter().cloned().collect::<Vec<_>>() {
+                    let now = Instant::now();
+                    let due = self.lost.iter().filter(|(_, lost)| lost.look <= now).map(|(name, _)| name.clone());
+                    for name in due.collect::<Vec<_>>() {
                         self.look_for(name).await?;
                     }
                 }
@@ -206,19 +218,34 @@ impl LabelledMaps {
     async fn look_for(&mut self, name: ConfigMapName) -> Result<(), Closed> {
         self.known.remove(&name);
         let path = format!("/api/v1/namespaces/{}/configmaps/{}", name.namespace, name.name);
-        match call::<ConfigMap>(&self.watch.client, Method::GET, &path, None, "v1").await {
+        let failure = match call::<ConfigMap>(&self.watch.client, Method::GET, &path, None, "v1").await {
             Err(ApiError::NotFound { .. }) => {
                 self.lost.remove(&name);
                 return self.watch.tell(News::Deleted(name)).await;
             }
             // It has it again: the watch tells.
-            Ok(map) if is_labelled(&map) => return Ok(()),
-            Ok(_) => {}
+            Ok(map) if is_labelled(&map) => {
+                self.lost.remove(&name);
+                return Ok(());
+            }
+            Ok(_) => None,
             Err(error) => {
                 warn!(config_map = %name, %error, "whether the ConfigMap was deleted or lost its label isn't known");
+                Some(error)
             }
-        }
-        if self.lost.insert(name.clone()) {
+        };
+        let is_news = !self.lost.contains_key(&name);
+        let backoff = || Backoff::new(AFTER_A_FAILED_LOOK);
+        let lost =
+            self.lost.entry(name.clone()).or_insert_with(|| Lost { look: Instant::now(), after_failure: backoff() });
+        let wait = if let Some(error) = failure {
+            lost.after_failure.after(&error)
+        } else {
+            lost.after_failure.reset();
+            LOST_LOOK
+        };
+        lost.look = Instant::now() + wait;
+        if is_news {
             self.watch.tell(News::Unlabelled(name)).await?;
         }
         Ok(())
@@ -239,10 +266,15 @@ impl Selected {
         Self { namespace: namespace.into(), events, is_listed: false }
     }
 
-    async fn next(&mut self) -> Seen {
+    /// What is seen next; nothing, if the list is complete and this is the time for something else.
+    async fn next(&mut self, other: Option<Instant>) -> Seen {
         loop {
-            let limit = if self.is_listed { LOST_LOOK } else { LIST_DEADLINE };
-            match tokio::time::timeout(limit, self.events.next()).await {
+            let next = self.events.next();
+            let next = match if self.is_listed { other } else { Some(Instant::now() + LIST_DEADLINE) } {
+                Some(limit) => timeout_at(limit, next).await,
+                None => Ok(next.await),
+            };
+            match next {
                 Err(_) if self.is_listed => return Seen::Nothing,
                 // The stream itself never ends.
                 Err(_) | Ok(None) => {
@@ -291,7 +323,7 @@ enum Seen {
     Refused(String),
     /// The list doesn't arrive.
     Late,
-    /// Nothing, for a while.
+    /// Nothing, until it was time for something else.
     Nothing,
 }
 

@@ -153,7 +153,7 @@ enum Ended {
 /// Follows one version.
 async fn follow(client: &Client, version: ServedVersion, seen: &Sender<GatewaySeen>) -> Ended {
     let api = Api::<GatewayObject>::all_with(client.clone(), &version);
-    let events = watcher::watcher(api, Config::default().any_semantic()).backoff(DefaultBackoff::default());
+    let events = watcher::watcher(api, Config::default()).backoff(DefaultBackoff::default());
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
         let event = match event {

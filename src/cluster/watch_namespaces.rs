@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
 use http::Method;
@@ -21,7 +20,7 @@ use tracing::{debug, info, warn};
 use super::api::{Accept, call_accepting, percent_encode};
 use super::error::ApiError;
 use super::facts::ClusterState;
-use super::lost::{self, is_lost};
+use super::lost::{self, LIST_DEADLINE, is_lost};
 use super::permission::Permission;
 use super::refusal::{AFTER_A_REFUSAL, WatchedKind};
 use crate::engine::expression::Keys;
@@ -32,8 +31,6 @@ use crate::files::sources::News;
 
 /// How many namespaces are asked for at once by a command.
 const PAGE: u32 = 500;
-/// A list that takes longer is asked for again.
-const LIST_DEADLINE: Duration = Duration::from_mins(1);
 
 /// A namespace as the API server sends it, without what nobody here asks for.
 type NamespaceMeta = PartialObjectMeta<NamespaceObject>;
@@ -142,7 +139,7 @@ async fn follow(client: &Client, kept: &Keys, news: &Sender<News>) -> Ended {
         permission: Permission::of_kind("", "namespaces"),
     };
     let api = Api::<NamespaceMeta>::all(client.clone());
-    let events = watcher::watcher(api, Config::default().any_semantic()).backoff(DefaultBackoff::default());
+    let events = watcher::watcher(api, Config::default()).backoff(DefaultBackoff::default());
     let mut events = std::pin::pin!(events);
     let mut is_listed = false;
     loop {

@@ -26,13 +26,33 @@ pub struct Rights {
     /// Units that it may take from their owners, by class.
     pub takes: BTreeMap<&'static str, &'static [&'static str]>,
     /// Classes that it may delete, once each.
-    pub deletes: &'static [&'static str],
+    pub deletes: Vec<&'static str>,
+    /// Classes that it may delete if it was started anew, and so forgot that their ConfigMap only lost its label.
+    pub deletes_after_restart: &'static [&'static str],
     /// Classes in the state that the program must not write them in: paused.
     pub untouchable: &'static [&'static str],
+    /// Tenants, whose classes begin with their names, and which no other author writes.
+    pub tenants: &'static [&'static str],
+    /// ConfigMaps of which a program that starts tells that they are accepted, whoever told it before.
+    pub told_at_start: usize,
+}
+
+impl Rights {
+    /// Those that it has where it is killed and started anew.
+    pub fn after_a_kill(mut self) -> Self {
+        self.deletes.extend(self.deletes_after_restart);
+        self
+    }
+
+    /// Under which name a class is written, where this is the platform's.
+    pub fn manager_of(&self, class: &str, platform: &str) -> String {
+        let tenant = class.split_once('-').map(|(tenant, _)| tenant).filter(|tenant| self.tenants.contains(tenant));
+        tenant.map_or_else(|| platform.to_owned(), |tenant| format!("{platform}/{tenant}"))
+    }
 }
 
 impl Cast {
-    fn name(&self, suffix: &str) -> String {
+    pub fn name(&self, suffix: &str) -> String {
         self.stage.name(suffix)
     }
 
@@ -44,11 +64,11 @@ impl Cast {
         with(self.default(suffix), "/spec/description", json!(description))
     }
 
-    async fn class(&self, suffix: &str) -> Value {
+    pub async fn class(&self, suffix: &str) -> Value {
         self.users.object(&format!("{}/{}", crate::users::CLASSES, self.name(suffix))).await
     }
 
-    async fn class_where(&self, suffix: &str, what: &str, is: impl Fn(&Value) -> bool) {
+    pub async fn class_where(&self, suffix: &str, what: &str, is: impl Fn(&Value) -> bool) {
         let start = Instant::now();
         loop {
             let class = self.class(suffix).await;
@@ -88,6 +108,8 @@ impl Scenario {
                 cast.users.create("kubectl-create", &old).await;
                 cast.users.create_gateway(&cast.name("replaced")).await;
             }
+            Self::Tenants => cast.prepare_tenants().await,
+            Self::Templates => cast.prepare_templates().await,
             Self::Reload | Self::Deletion | Self::Edit | Self::Protection | Self::Replicas => {}
         }
     }
@@ -122,6 +144,27 @@ impl Scenario {
                 vec![with_policy("replaced", json!({"onReplace": "Recreate", "onDelete": "StayDeleted"}))]
             }
             Self::Protection => vec![with_policy("protected", json!({"protect": true}))],
+            Self::Tenants => cast.tenants_files(),
+            Self::Templates => cast.templates_files(),
+        }
+    }
+
+    /// How many classes are kept before anything happens.
+    pub fn kept(self, cast: &Cast) -> usize {
+        match self {
+            // The platform's, and those of the tenant.
+            Self::Tenants => 1 + 7,
+            // The platform's, and one for each namespace.
+            Self::Templates => 1 + 3,
+            Self::Start
+            | Self::Reload
+            | Self::Deletion
+            | Self::Edit
+            | Self::Adoption
+            | Self::Release
+            | Self::Replacement
+            | Self::Protection
+            | Self::Replicas => self.files(cast).len(),
         }
     }
 
@@ -162,6 +205,8 @@ impl Scenario {
                 cast.class_where("protected", "was held", is_held).await;
                 cast.users.delete_gateway(&cast.name("protected")).await;
             }
+            Self::Tenants => cast.change_tenants().await,
+            Self::Templates => cast.change_templates().await,
         }
     }
 
@@ -201,6 +246,8 @@ impl Scenario {
             }
             Self::Replacement => cast.class("replaced").await["spec"]["controllerName"] == "example.com/controller",
             Self::Protection => cast.class("protected").await["metadata"]["finalizers"].is_null(),
+            Self::Tenants => cast.are_tenants_changed().await,
+            Self::Templates => cast.are_templates_changed().await,
         }
     }
 
@@ -220,8 +267,17 @@ impl Scenario {
                 ..Rights::default()
             },
             Self::Adoption => Rights { takes: BTreeMap::from([("helm", ALL)]), ..Rights::default() },
-            Self::Release => Rights { deletes: &["deleted", "used"], ..Rights::default() },
-            Self::Replacement => Rights { deletes: &["replaced"], ..Rights::default() },
+            Self::Release => Rights { deletes: vec!["deleted", "used"], ..Rights::default() },
+            Self::Replacement => Rights { deletes: vec!["replaced"], ..Rights::default() },
+            Self::Tenants => Rights {
+                deletes: vec!["a-deleted"],
+                deletes_after_restart: &["a-label"],
+                untouchable: &["a-far"],
+                tenants: &["a", "b"],
+                told_at_start: 5,
+                ..Rights::default()
+            },
+            Self::Templates => Rights { deletes: vec!["two-t", "four-t"], ..Rights::default() },
             Self::Reload | Self::Deletion | Self::Protection | Self::Replicas => Rights::default(),
         }
     }

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::plan::{Fault, Kind};
+use crate::fault::{Fault, Kind};
 use crate::recording::Target;
 use crate::wire::{Broken, Line};
 
@@ -27,8 +27,19 @@ pub struct Events {
     first: Vec<Bytes>,
     /// How long to wait then.
     delay: Option<Duration>,
-    cut: watch::Receiver<Option<Target>>,
+    cut: watch::Receiver<Option<Cut>>,
     end: Option<End>,
+}
+
+/// Which watches end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Those of a target.
+    Of(Target),
+    /// All.
+    All,
+    /// All, and none may go on where it was.
+    AllAsTooOld,
 }
 
 #[derive(Clone, Copy)]
@@ -91,8 +102,12 @@ impl Events {
             }
             tokio::select! {
                 Ok(()) = self.cut.changed() => {
-                    if *self.cut.borrow_and_update() == Some(self.target) {
+                    let cut = *self.cut.borrow_and_update();
+                    if cut == Some(Cut::Of(self.target)) || cut == Some(Cut::All) {
                         self.end = Some(End::Closed);
+                    } else if cut == Some(Cut::AllAsTooOld) {
+                        self.end = Some(End::Closed);
+                        return Some(Ok(too_old()));
                     }
                 }
                 frame = self.from.frame() => match frame {
@@ -124,9 +139,7 @@ impl Events {
             Fault::GarbledEvent => return Some(Bytes::from_static(b"{\"type\":\"MODIFIED\",\"object\":<garbled>}\n")),
             Fault::GoneEvent => {
                 self.end = Some(End::Closed);
-                let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                    "message": "too old resource version", "reason": "Expired", "code": 410});
-                return Some(format!("{}\n", json!({"type": "ERROR", "object": status})).into());
+                return Some(too_old());
             }
             other => unreachable!("{other} strikes no event"),
         }
@@ -140,4 +153,11 @@ impl Events {
         let is_about_us = self.target == Target::CrdWatch || name.starts_with(&format!("{}-", self.line.prefix));
         event["type"] != "BOOKMARK" && is_about_us
     }
+}
+
+/// The event that tells that a watch can't go on where it was.
+fn too_old() -> Bytes {
+    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": "too old resource version", "reason": "Expired", "code": 410});
+    format!("{}\n", json!({"type": "ERROR", "object": status})).into()
 }

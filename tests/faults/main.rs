@@ -5,9 +5,10 @@
 //!                                          Users ──────────────┘    └──▶ History: every revision of every class
 //! ```
 //!
-//! - [`plan`]: what a run does · [`acts`]: the scenarios · [`users`]: the people in them
-//! - [`wire`], [`events`]: the way to the server · [`recording`]: what passed it · [`servers`], [`history`]: the server
+//! - [`plan`]: what a run does · [`fault`]: what goes wrong · [`acts`], [`teams`]: the scenarios · [`users`]: the people in them
+//! - [`wire`], [`passing`], [`events`]: the way to the server · [`recording`]: what passed it · [`servers`], [`valve`], [`history`]: the server
 //! - [`run`]: one run · [`oracle`]: what must hold of it
+//! - [`soak`]: all of it at random, for long · [`crowd`]: who acts in it · [`figures`]: what the process takes
 //!
 //! `cargo test --test faults` carries out a sample; its seed is printed. `docs/faults.md` says how to carry out all, or
 //! one of them again, and what was found.
@@ -17,11 +18,15 @@
 #![expect(clippy::print_stdout, reason = "a harness of its own tells what it does")]
 
 mod acts;
+mod crowd;
 mod events;
+mod fault;
+mod figures;
 mod history;
 mod oracle;
 #[path = "../it/ownership.rs"]
 mod ownership;
+mod passing;
 mod plan;
 #[path = "../it/program.rs"]
 #[allow(dead_code, reason = "the other tests need more of it")]
@@ -35,21 +40,28 @@ mod run;
 #[allow(dead_code, reason = "the other tests need more of it")]
 mod scenario;
 mod servers;
+mod soak;
+mod teams;
 mod users;
+mod valve;
 mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::fault::Kind;
 use crate::oracle::Clean;
-use crate::plan::{Kind, Plan, Scenario};
+use crate::plan::{Plan, Scenario};
 use crate::servers::Server;
 
 /// Runs side by side: they mostly wait.
 const RUNS: usize = 12;
+
+/// The soak beside a sample.
+const SHORT_SOAK: Duration = Duration::from_secs(40);
 
 /// What is asked for on the command line. Flags of the standard harness are ignored.
 struct Args {
@@ -57,13 +69,15 @@ struct Args {
     all: bool,
     list: bool,
     runs: usize,
+    /// Soak for this time, and nothing else.
+    soak: Option<Duration>,
     /// Plans whose names contain one of these; with any, no sample is drawn.
     names: Vec<String>,
 }
 
 impl Args {
     fn read() -> Self {
-        let mut args = Self { seed: None, all: false, list: false, runs: RUNS, names: Vec::new() };
+        let mut args = Self { seed: None, all: false, list: false, runs: RUNS, soak: None, names: Vec::new() };
         let mut given = std::env::args().skip(1);
         while let Some(arg) = given.next() {
             match &*arg {
@@ -71,6 +85,7 @@ impl Args {
                 "--list" => args.list = true,
                 "--seed" => args.seed = given.next().and_then(|seed| seed.parse().ok()),
                 "--runs" => args.runs = given.next().and_then(|runs| runs.parse().ok()).unwrap_or(RUNS),
+                "--soak" => args.soak = Some(duration(&given.next().unwrap_or_default())),
                 flag if flag.starts_with('-') => {}
                 name => args.names.push(name.to_owned()),
             }
@@ -97,6 +112,10 @@ impl Args {
 
 fn main() -> ExitCode {
     let args = Args::read();
+    if let Some(length) = args.soak {
+        let lasting = tokio::runtime::Runtime::new().unwrap();
+        return if soaks(length, args.seed, &lasting) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let plans = args.plans();
     if args.list {
         for plan in &plans {
@@ -110,13 +129,43 @@ fn main() -> ExitCode {
     }
     let lasting = tokio::runtime::Runtime::new().unwrap();
     let start = Instant::now();
-    let failures = Rig::new(&lasting, &plans).carry_out(&plans, args.runs, &lasting);
+    let is_sample = args.names.is_empty() && !args.all;
+    let (failures, is_soaked) = std::thread::scope(|scope| {
+        // So that it stays what it is documented to be.
+        let soaked = is_sample.then(|| scope.spawn(|| soaks(SHORT_SOAK, args.seed, &lasting)));
+        let failures = Rig::new(&lasting, &plans).carry_out(&plans, args.runs, &lasting);
+        (failures, soaked.is_none_or(|soaked| soaked.join().unwrap()))
+    });
     let (done, took) = (plans.len(), start.elapsed().as_secs());
     println!("\n{done} plans in {took} s, {} failed", failures.len());
     for plan in &failures {
         println!("  again: cargo test --test faults -- {plan}");
     }
-    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failures.is_empty() && is_soaked { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Seconds, or minutes as `30m`.
+fn duration(text: &str) -> Duration {
+    let (number, unit) = text.strip_suffix('m').map_or((text, 1), |minutes| (minutes, 60));
+    Duration::from_secs(number.parse::<u64>().unwrap() * unit)
+}
+
+/// Soaks on a control plane of its own; whether that went well.
+fn soaks(length: Duration, seed: Option<u64>, lasting: &tokio::runtime::Runtime) -> bool {
+    let seed = seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
+    let server = lasting.block_on(Server::start());
+    let result = alone(|| soak::soak(length, seed, &server));
+    match result {
+        Ok(()) => println!("ok     a soak of {length:?}, by --seed {seed}"),
+        Err(why) => {
+            println!(
+                "FAILED a soak of {length:?}\n{why}\nagain: cargo test --test faults -- --soak {} --seed {seed}",
+                length.as_secs()
+            );
+            return false;
+        }
+    }
+    true
 }
 
 /// What runs stand on.

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::acts::Rights;
+use crate::fault::{Fault, Kind};
 use crate::history::Revision;
 use crate::ownership::{owners, units};
-use crate::plan::{Fault, Kind};
 use crate::recording::{Recording, Target};
 use crate::users::Done;
 
@@ -55,6 +55,14 @@ pub fn end(prefix: &str, classes: &Value, state: &Value, status: &Value) -> End 
         let name = plain(&class["name"]);
         end.insert(format!("reported {}", name.as_str().unwrap_or_default()), told);
     }
+    let config = plain(&status["config"]);
+    let sources = config["sources"].as_array().cloned().unwrap_or_default();
+    for source in sources.iter().filter(|source| !source["tenant"].is_null()) {
+        let codes = source["findings"].as_array().into_iter().flatten().map(|finding| finding["code"].clone());
+        let told = json!([source["state"], source["classes"], codes.collect::<Vec<_>>()]);
+        end.insert(format!("reported {}", source["source"].as_str().unwrap_or_default()), told);
+    }
+    end.insert("reported templates".to_owned(), config["templates"].clone());
     end
 }
 
@@ -88,8 +96,9 @@ pub fn writes(prefix: &str, recordings: &[Recording]) -> Writes {
 }
 
 /// No more is written than without the fault, and a little.
-pub fn too_many(clean: &Writes, is: &Writes, fault: Fault) -> Vec<String> {
-    let allowed = |clean: usize| match fault {
+pub fn too_many(rights: &Rights, clean: &Writes, is: &Writes, fault: Fault) -> Vec<String> {
+    let allowed = |target: Target, clean: usize| match fault {
+        Fault::KillBefore | Fault::KillAfter if target == Target::Event => clean + 2 + rights.told_at_start,
         // It can't know what it did before.
         Fault::Behind => 2 * clean + 1,
         // What is under way when the program or the server goes is done once more.
@@ -99,7 +108,7 @@ pub fn too_many(clean: &Writes, is: &Writes, fault: Fault) -> Vec<String> {
         _ => clean + fault.times() as usize + 1,
     };
     let told = is.iter().filter_map(|(key, count)| {
-        let most = allowed(clean.get(key).copied().unwrap_or_default());
+        let most = allowed(key.0, clean.get(key).copied().unwrap_or_default());
         (*count > most).then(|| format!("{key:?} was written {count} times, more than {most}"))
     });
     told.collect()
@@ -138,7 +147,7 @@ pub fn is_quiet(recordings: &[Recording], since: Instant) -> bool {
 }
 
 /// What is wrong in a history, revision by revision.
-pub fn violations(manager: &str, prefix: &str, rights: &Rights, history: &[Revision], users: &Done) -> Vec<String> {
+pub fn violations(platform: &str, prefix: &str, rights: &Rights, history: &[Revision], users: &Done) -> Vec<String> {
     let (mut known, mut told) = (BTreeMap::<&str, &Value>::new(), Vec::new());
     let mut deletions = BTreeMap::<&str, usize>::new();
     for revision in history {
@@ -173,6 +182,7 @@ pub fn violations(manager: &str, prefix: &str, rights: &Rights, history: &[Revis
         if rights.untouchable.contains(&suffix) && is_held(suffix, before) {
             tell("it was written, although it is to be left alone".to_owned());
         }
+        let manager = &rights.manager_of(suffix, platform);
         let takes = rights.takes.get(suffix).copied().unwrap_or_default();
         let after = units(&revision.object);
         for (unit, value) in units(before) {
@@ -183,7 +193,7 @@ pub fn violations(manager: &str, prefix: &str, rights: &Rights, history: &[Revis
         }
         let entries = |object: &Value| {
             let entries = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
-            entries.into_iter().filter(|entry| entry["manager"] != manager).collect::<Vec<_>>()
+            entries.into_iter().filter(|entry| entry["manager"] != *manager).collect::<Vec<_>>()
         };
         let gone: Vec<_> =
             entries(before).into_iter().filter(|entry| !entries(&revision.object).contains(entry)).collect();

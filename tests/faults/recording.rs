@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::plan::Fault;
+use crate::fault::Fault;
 use crate::proxy::Recorded;
 
 /// What a request is about. Positions count requests of one target.
@@ -24,6 +24,12 @@ pub enum Target {
     GatewayWatch,
     /// All Gateways, before a deletion.
     GatewayList,
+    /// The watch on a tenant's ConfigMaps, and its list.
+    ConfigMapWatch,
+    /// A ConfigMap that isn't among the labelled ones any more.
+    ConfigMapRead,
+    /// The watch on namespaces, and its list.
+    NamespaceWatch,
     /// The names of classes that stay deleted.
     StateRead,
     /// The same, written.
@@ -54,6 +60,9 @@ impl Target {
             path if path.starts_with("/apis/events.k8s.io/") => Self::Event,
             path if path.ends_with("/configmaps/classkeeper-state") && reads => Self::StateRead,
             path if path.ends_with("/configmaps/classkeeper-state") => Self::StateWrite,
+            "/api/v1/namespaces" if watches => Self::NamespaceWatch,
+            path if path.ends_with("/configmaps") && watches => Self::ConfigMapWatch,
+            path if path.contains("/configmaps/") && reads => Self::ConfigMapRead,
             _ if rest == "gateways" && watches => Self::GatewayWatch,
             _ if rest == "gateways" => Self::GatewayList,
             _ if rest == "gatewayclasses" && reads => Self::ClassWatch,
@@ -64,7 +73,10 @@ impl Target {
     }
 
     pub fn is_watch(self) -> bool {
-        matches!(self, Self::CrdWatch | Self::ClassWatch | Self::GatewayWatch)
+        matches!(
+            self,
+            Self::CrdWatch | Self::ClassWatch | Self::GatewayWatch | Self::ConfigMapWatch | Self::NamespaceWatch
+        )
     }
 }
 

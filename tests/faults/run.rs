@@ -1,5 +1,6 @@
 //! One run: the scenario plays, the fault strikes, and the oracles look at what came of it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,14 +8,15 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::acts::Cast;
+use crate::acts::{Cast, Rights};
+use crate::fault::{Fault, Kind};
 use crate::oracle::{self, Clean, End};
-use crate::plan::{Fault, Kind, Plan, Scenario};
+use crate::plan::{Plan, Scenario};
 use crate::program::Program;
 use crate::recording::Recording;
 use crate::scenario::{Scenario as Stage, write_kubeconfig};
 use crate::servers::{Server, signal};
-use crate::users::Users;
+use crate::users::{CLASSES, Users};
 use crate::wire::Wire;
 
 /// How long nothing may be written once all is as it should be.
@@ -22,6 +24,8 @@ const QUIET: Duration = Duration::from_secs(3);
 /// How long the way to a state may take on a busy machine, faults apart.
 const LIMIT: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(100);
+/// How long a second API server is cut off from etcd once the program sees what it sees.
+const CUT_OFF: Duration = Duration::from_secs(8);
 
 /// One program and its way to the server.
 struct Replica {
@@ -117,7 +121,7 @@ impl<'a> Run<'a> {
         let leads = self.scenario.replicas() == 1 || (status["leader"] == true) == (index == 0);
         let is_done = |class: &Value| class["outcome"] == "Unchanged" || class["outcome"] == "Blocked";
         leads
-            && classes.len() == self.scenario.files(&self.cast).len()
+            && classes.len() == self.scenario.kept(&self.cast)
             && classes.iter().all(is_done)
             && self.is_quiet(Duration::from_millis(700))
     }
@@ -131,7 +135,7 @@ impl<'a> Run<'a> {
             tokio::time::sleep(LOOK).await;
         }
         let end = self.end().await.ok_or("there is no status")?;
-        let told = self.violations().await;
+        let told = self.violations(&self.scenario.rights()).await;
         if !told.is_empty() {
             return Err(told.join("\n"));
         }
@@ -139,29 +143,34 @@ impl<'a> Run<'a> {
     }
 
     async fn play(&mut self, plan: Plan, clean: &Clean) -> Result<(), String> {
-        let mut view = self.cast.users.classes().await;
+        // Of a start, what was before it is what others still see.
+        let mut earlier = if self.scenario == Scenario::Start { Some(self.earlier(plan.fault).await) } else { None };
         self.begin(Some(plan)).await?;
         if self.scenario != Scenario::Start {
-            view = self.cast.users.classes().await;
+            earlier = Some(self.earlier(plan.fault).await);
             let wire = &self.replicas[0].wire;
             wire.arm(plan.fault, plan.position);
-            if plan.position.target.is_watch() && plan.fault.kind() != Kind::Event && plan.fault != Fault::Behind {
+            if plan.position.target.is_watch() && plan.fault.kind() != Kind::Event && !plan.fault.comes_last() {
                 wire.cut(plan.position.target);
             }
         }
+        let rights = match plan.fault {
+            Fault::KillBefore | Fault::KillAfter => self.scenario.rights().after_a_kill(),
+            _ => self.scenario.rights(),
+        };
         let patience = LIMIT + Duration::from_secs(plan.fault.patience());
         let start = Instant::now();
         let (scenario, cast) = (self.scenario, self.cast.clone());
         let mut act = tokio::spawn(async move { scenario.act(&cast).await });
-        let mut is_behind = false;
         loop {
             self.tend(plan.fault).await?;
             let has_fired = self.replicas[0].wire.fired() > 0;
             let is_over = act.is_finished() && self.difference(clean).await.is_none();
-            if is_over && !is_behind && plan.fault == Fault::Behind {
-                is_behind = true;
-                self.replicas[0].wire.be_behind(std::mem::take(&mut view));
-                self.restart(0);
+            if is_over
+                && plan.fault.comes_last()
+                && let Some(earlier) = earlier.take()
+            {
+                self.go_back(plan.fault, earlier).await?;
                 continue;
             }
             if is_over && has_fired && self.is_quiet(QUIET) {
@@ -173,16 +182,63 @@ impl<'a> Run<'a> {
                     Some(told) => format!("it doesn't come to the end of a clean run:\n{told}"),
                     None => "it doesn't come to rest".to_owned(),
                 };
-                return Err(told);
+                let violations = self.violations(&rights).await;
+                return Err([&[told], &*violations].concat().join("\n"));
             }
             tokio::time::sleep(LOOK).await;
         }
         (&mut act).await.map_err(|error| error.to_string())?;
         let recordings = self.recordings();
-        let mut told = self.violations().await;
-        told.extend(oracle::too_many(&clean.writes, &oracle::writes(self.prefix, &recordings), plan.fault));
+        let mut told = self.violations(&rights).await;
+        told.extend(oracle::too_many(&rights, &clean.writes, &oracle::writes(self.prefix, &recordings), plan.fault));
         told.extend(oracle::hurried(&recordings));
         if told.is_empty() { Ok(()) } else { Err(told.join("\n")) }
+    }
+
+    /// All classes, as they are from now on for a server that is behind.
+    async fn earlier(&self, fault: Fault) -> Value {
+        if matches!(fault, Fault::SecondServer | Fault::SecondServerGone) {
+            let second = self.server.second().await;
+            second.valve.open();
+            // What was done so far, it knows.
+            let client = second.client().await;
+            let start = Instant::now();
+            while as_seen(&client).await != seen(&self.cast.users.classes().await) && start.elapsed() < LIMIT {
+                tokio::time::sleep(LOOK).await;
+            }
+            second.valve.shut();
+        }
+        self.cast.users.classes().await
+    }
+
+    /// Lets the program see the earlier state, from a server that is behind.
+    async fn go_back(&mut self, fault: Fault, earlier: Value) -> Result<(), String> {
+        let wire = self.replicas[0].wire.clone();
+        match fault {
+            Fault::Behind => {
+                wire.be_behind(earlier);
+                self.restart(0);
+            }
+            Fault::SecondServer | Fault::SecondServerGone => {
+                let second = self.server.second().await;
+                let client = second.client().await;
+                let (is, was) = (as_seen(&client).await, seen(&earlier));
+                if is != was || is == seen(&self.cast.users.classes().await) {
+                    second.valve.open();
+                    return Err(format!("the second server isn't behind: it sees {is:?}"));
+                }
+                wire.watch_at(client);
+                if fault == Fault::SecondServer {
+                    self.restart(0);
+                } else {
+                    wire.cut_all_as_too_old();
+                }
+                tokio::time::sleep(CUT_OFF).await;
+                second.valve.open();
+            }
+            other => unreachable!("{other} doesn't come last"),
+        }
+        Ok(())
     }
 
     /// Does what a fault leaves to be done: by the server, or by whoever starts programs.
@@ -241,7 +297,7 @@ impl<'a> Run<'a> {
     }
 
     /// What is wrong in the history of the run's classes.
-    async fn violations(&self) -> Vec<String> {
+    async fn violations(&self, rights: &Rights) -> Vec<String> {
         let (users, history) = (&self.cast.users, &self.server.history);
         let classes = users.classes().await;
         for class in classes["items"].as_array().unwrap() {
@@ -252,8 +308,7 @@ impl<'a> Run<'a> {
             }
         }
         let manager = self.cast.stage.manager();
-        let mut told =
-            oracle::violations(&manager, self.prefix, &self.scenario.rights(), &history.of(self.prefix), &users.done());
+        let mut told = oracle::violations(&manager, self.prefix, rights, &history.of(self.prefix), &users.done());
         let written: Vec<_> = self.recordings().into_iter().flatten().collect();
         let strangers = written.iter().filter_map(|sent| sent.written_class());
         let strangers = strangers.filter(|name| !name.starts_with(&format!("{}-", self.prefix)));
@@ -280,6 +335,19 @@ impl<'a> Run<'a> {
         }
         lines.join("\n")
     }
+}
+
+/// Which versions of which classes a list has.
+fn seen(list: &Value) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let items = list["items"].as_array().into_iter().flatten().map(|class| &class["metadata"]);
+    items.map(|metadata| (text(&metadata["name"]), text(&metadata["resourceVersion"]))).collect()
+}
+
+/// The same of what a server has in its cache.
+async fn as_seen(server: &kube::Client) -> BTreeMap<String, String> {
+    let request = http::Request::get(format!("{CLASSES}?resourceVersion=0")).body(Vec::new()).unwrap();
+    seen(&server.request(request).await.unwrap_or_default())
 }
 
 fn late(start: Instant, limit: Duration, what: &str) -> Result<(), String> {

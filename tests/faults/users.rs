@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 /// How long people try.
 const LIMIT: Duration = Duration::from_secs(90);
 pub const CLASSES: &str = "/apis/gateway.networking.k8s.io/v1/gatewayclasses";
+const NAMESPACES: &str = "/api/v1/namespaces";
 const GATEWAYS: &str = "/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways";
 
 pub struct Users {
@@ -84,8 +85,52 @@ impl Users {
     }
 
     pub async fn create_namespace(&self, name: &str) {
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        self.request(Method::POST, "/api/v1/namespaces", "application/json", &namespace).await;
+        self.create_labelled_namespace(name, &json!({})).await;
+    }
+
+    /// Somebody makes a namespace with these labels, and a note.
+    pub async fn create_labelled_namespace(&self, name: &str, labels: &Value) {
+        let metadata = json!({"name": name, "labels": labels, "annotations": {"note": "noted"}});
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
+        self.request(Method::POST, NAMESPACES, "application/json", &namespace).await;
+    }
+
+    /// Somebody changes the labels of a namespace.
+    pub async fn label_namespace(&self, name: &str, labels: &Value) {
+        let patch = json!({"metadata": {"labels": labels}});
+        self.request(Method::PATCH, &format!("{NAMESPACES}/{name}"), "application/merge-patch+json", &patch).await;
+    }
+
+    /// Somebody deletes a namespace, and it goes at once: what else empties it on a cluster isn't there.
+    pub async fn delete_namespace(&self, name: &str) {
+        let path = format!("{NAMESPACES}/{name}");
+        self.request(Method::DELETE, &path, "application/json", &Value::Null).await;
+        let mut namespace = self.object(&path).await;
+        if namespace.is_object() {
+            namespace["spec"]["finalizers"] = json!([]);
+            self.request(Method::PUT, &format!("{path}/finalize"), "application/json", &namespace).await;
+        }
+    }
+
+    /// A team applies a ConfigMap with these defaults.
+    pub async fn apply_config_map(&self, namespace: &str, name: &str, documents: &[Value]) {
+        self.apply_labelled_config_map(namespace, name, "true", documents).await;
+    }
+
+    /// A team applies a ConfigMap whose label says this.
+    pub async fn apply_labelled_config_map(&self, namespace: &str, name: &str, label: &str, documents: &[Value]) {
+        let files = documents.iter().enumerate().map(|(i, document)| (format!("{i:02}.yaml"), document.to_string()));
+        let data: BTreeMap<_, _> = files.collect();
+        let metadata = json!({"name": name, "labels": {"classkeeper.dev/defaults": label}});
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data});
+        let path = format!("{NAMESPACES}/{namespace}/configmaps/{name}?fieldManager=team&force=true");
+        self.request(Method::PATCH, &path, "application/apply-patch+yaml", &map).await;
+    }
+
+    /// A team deletes a ConfigMap.
+    pub async fn delete_config_map(&self, namespace: &str, name: &str) {
+        let path = format!("{NAMESPACES}/{namespace}/configmaps/{name}");
+        self.request(Method::DELETE, &path, "application/json", &Value::Null).await;
     }
 
     /// Somebody creates a class.

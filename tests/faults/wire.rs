@@ -1,32 +1,26 @@
 //! The way between one program and the API server: a reverse proxy on loopback, plain HTTP in, TLS out. It records each
 //! request, and does to one of them, or to one event of a watch, what the plan says.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::body::Body;
-use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use kube::Client;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use crate::events::Events;
-use crate::plan::{Fault, Kind, Position};
+use crate::events::{Cut, Events};
+use crate::fault::{AT_EVENTS, FOR_A_WHILE, Fault, Kind};
+use crate::passing::Passing;
+use crate::plan::Position;
 use crate::proxy::{Recorded, pass_on};
 use crate::recording::{Recording, Sent, Target};
-
-/// How late a late answer comes: within the program's deadline.
-const LATE: Duration = Duration::from_secs(3);
-/// The pieces in which a slow answer comes, and the time between two: together three times the program's deadline.
-const PIECES: usize = 30;
-const BETWEEN_PIECES: Duration = Duration::from_secs(1);
 
 /// A proxy that runs as long as its runtime.
 #[derive(Clone)]
@@ -42,21 +36,24 @@ pub struct Line {
     pub prefix: String,
     state: Mutex<State>,
     /// Ends the watches of a target.
-    pub cut: watch::Sender<Option<Target>>,
+    pub cut: watch::Sender<Option<Cut>>,
     /// Tells that a fault struck which isn't the wire's business alone.
     strokes: mpsc::UnboundedSender<Fault>,
     /// Lets a request go on that waits for such a fault.
-    proceed: Semaphore,
+    pub proceed: Semaphore,
 }
 
 #[derive(Default)]
 struct State {
     recording: Recording,
     armed: Option<Armed>,
+    random: Option<AtRandom>,
     /// The program's process id.
     victim: u32,
     /// An older state of all classes, for whoever asks for a list next.
     view: Option<Value>,
+    /// Where watches and their lists go.
+    other: Option<Client>,
 }
 
 struct Armed {
@@ -66,6 +63,26 @@ struct Armed {
     fired: u32,
     /// The version that is too old.
     gone: Option<String>,
+}
+
+/// What strikes without a plan.
+struct AtRandom {
+    rng: fastrand::Rng,
+    of_1000: u32,
+    fired: u32,
+}
+
+impl AtRandom {
+    fn strikes(&mut self, kind: Kind) -> Option<Fault> {
+        if self.rng.u32(0..1000) >= self.of_1000 {
+            return None;
+        }
+        self.fired += 1;
+        let faults = if kind == Kind::Event { &AT_EVENTS[..] } else { &FOR_A_WHILE[..] };
+        // A minute's silence, seldom.
+        let fault = faults[self.rng.usize(0..faults.len())];
+        Some(if fault == Fault::Stall && self.rng.u32(0..4) > 0 { Fault::Cut } else { fault })
+    }
 }
 
 /// A connection that ends without an answer.
@@ -110,14 +127,38 @@ impl Wire {
         self.line.state().armed = Some(Armed { fault, position, seen: 0, fired: 0, gone: None });
     }
 
+    /// Strikes so many of a thousand requests and events, with any fault that is over by itself.
+    pub fn strike_at_random(&self, seed: u64, of_1000: u32) {
+        let mut state = self.line.state();
+        let fired = state.random.as_ref().map_or(0, |random| random.fired);
+        state.random = Some(AtRandom { rng: fastrand::Rng::with_seed(seed), of_1000, fired });
+    }
+
     /// How often the fault struck.
     pub fn fired(&self) -> u32 {
-        self.line.state().armed.as_ref().map_or(0, |armed| armed.fired)
+        let state = self.line.state();
+        let at_random = state.random.as_ref().map_or(0, |random| random.fired);
+        state.armed.as_ref().map_or(at_random, |armed| armed.fired)
     }
 
     /// Ends the watches of a target, as a load balancer does now and then.
     pub fn cut(&self, target: Target) {
-        self.line.cut.send_replace(Some(target));
+        self.line.cut.send_replace(Some(Cut::Of(target)));
+    }
+
+    /// Sends all watches and their lists to another server, from the next one on. They count as strokes of the fault.
+    pub fn watch_at(&self, other: Client) {
+        self.line.state().other = Some(other);
+    }
+
+    /// Ends all watches.
+    pub fn cut_all(&self) {
+        self.line.cut.send_replace(Some(Cut::All));
+    }
+
+    /// Ends all watches, and tells that none may go on where it was.
+    pub fn cut_all_as_too_old(&self) {
+        self.line.cut.send_replace(Some(Cut::AllAsTooOld));
     }
 
     /// Makes the next list of classes be this one, from an API server that is behind.
@@ -144,10 +185,13 @@ impl Line {
     /// Counts a request, or an event, with the version that it is to begin at; the fault that strikes it, if one does.
     pub fn strikes(&self, target: Option<Target>, kind: Kind, version: Option<&str>) -> Option<Fault> {
         let mut state = self.state();
+        if let Some(random) = &mut state.random {
+            return random.strikes(kind);
+        }
         let armed = state.armed.as_mut()?;
         // What happens to the server happens at a request.
         let own = if armed.fault.kind() == Kind::Event { Kind::Event } else { Kind::Request };
-        if Some(armed.position.target) != target || own != kind || armed.fault == Fault::Behind {
+        if Some(armed.position.target) != target || own != kind || armed.fault.comes_last() {
             return None;
         }
         if let Some(gone) = &armed.gone
@@ -165,15 +209,25 @@ impl Line {
         struck.then_some(armed.fault)
     }
 
-    fn kill(&self) {
+    pub fn kill(&self) {
         let victim = self.state().victim.to_string();
         assert!(Command::new("kill").args(["-s", "KILL", &victim]).status().unwrap().success());
         self.tell(Fault::KillBefore);
     }
 
-    fn tell(&self, fault: Fault) {
+    pub fn tell(&self, fault: Fault) {
         // Nobody listens once the run is over.
         let _ = self.strokes.send(fault);
+    }
+
+    /// The server that a watch or its list goes to.
+    pub fn watched(&self) -> Client {
+        let mut state = self.state();
+        let Some(other) = state.other.clone() else { return self.client.clone() };
+        if let Some(armed) = &mut state.armed {
+            armed.fired += 1;
+        }
+        other
     }
 
     fn take_view(&self) -> Option<Value> {
@@ -198,7 +252,7 @@ async fn answer(line: Arc<Line>, request: Request<Incoming>) -> Result<Response<
     };
     let is_watch =
         target.filter(|target| target.is_watch() && head.uri.query().unwrap_or_default().contains("watch=true"));
-    let passing = Passing { line: line.clone(), head, body };
+    let passing = Passing { line: line.clone(), target, head, body };
     let answer = match (fault, is_watch) {
         (Some(fault), _) => passing.strike(fault).await,
         (None, Some(target)) => watching(&line, &passing.head, target).await,
@@ -210,104 +264,12 @@ async fn answer(line: Arc<Line>, request: Request<Incoming>) -> Result<Response<
     answer
 }
 
-/// A request on its way.
-struct Passing {
-    line: Arc<Line>,
-    head: http::request::Parts,
-    body: Bytes,
-}
-
-impl Passing {
-    async fn pass_on(&self) -> Result<Response<Body>, Broken> {
-        pass_on(&self.line.client, &self.head, &self.body).await.map_err(|_| Broken)
-    }
-
-    /// Everything the server says, once it has done what it was asked.
-    async fn done(&self) -> Result<(http::response::Parts, Bytes), Broken> {
-        let (mut head, body) = self.pass_on().await?.into_parts();
-        head.headers.remove(http::header::TRANSFER_ENCODING);
-        Ok((head, body.collect().await.map_err(|_| Broken)?.to_bytes()))
-    }
-
-    /// What is done to it.
-    async fn strike(&self, fault: Fault) -> Result<Response<Body>, Broken> {
-        match fault {
-            Fault::Status(code, retry_after) => Ok(refusal(code, retry_after)),
-            Fault::Outage => Ok(refusal(503, None)),
-            Fault::GoneStatus => Ok(refusal(410, None)),
-            Fault::Reset => Err(Broken),
-            Fault::Hang => std::future::pending().await,
-            Fault::Html => Ok(page()),
-            Fault::LostAnswer => {
-                self.done().await?;
-                Err(Broken)
-            }
-            Fault::HungAnswer => {
-                self.done().await?;
-                std::future::pending().await
-            }
-            Fault::KillBefore => {
-                self.line.kill();
-                Err(Broken)
-            }
-            Fault::KillAfter => {
-                self.done().await?;
-                self.line.kill();
-                Err(Broken)
-            }
-            Fault::RestartApiserver | Fault::RestartEtcd | Fault::PauseEtcd | Fault::StopLeader => {
-                self.line.tell(fault);
-                self.line.proceed.acquire().await.map_err(|_| Broken)?.forget();
-                self.pass_on().await
-            }
-            Fault::Truncated => {
-                let (mut head, body) = self.done().await?;
-                // The length is that of the whole.
-                head.headers.insert(http::header::CONTENT_LENGTH, body.len().into());
-                let half = Ok(body.slice(..body.len() / 2));
-                Ok(Response::from_parts(head, Body::from_stream(futures::stream::iter([half, Err(Broken)]))))
-            }
-            Fault::Garbled => {
-                let (mut head, body) = self.done().await?;
-                head.headers.remove(http::header::CONTENT_LENGTH);
-                Ok(Response::from_parts(head, Body::from(body.slice(..body.len() / 2))))
-            }
-            Fault::SlowBody => {
-                let (head, body) = self.done().await?;
-                Ok(Response::from_parts(head, dripping(&body)))
-            }
-            Fault::LateAnswer => {
-                let (head, body) = self.done().await?;
-                tokio::time::sleep(LATE).await;
-                Ok(Response::from_parts(head, Body::from(body)))
-            }
-            Fault::Cut
-            | Fault::HalfEvent
-            | Fault::Stall
-            | Fault::HoldBack
-            | Fault::GarbledEvent
-            | Fault::GoneEvent
-            | Fault::Behind => unreachable!("{fault} strikes no request"),
-        }
-    }
-}
-
-/// A body that comes in pieces, for longer than anybody waits.
-fn dripping(body: &[u8]) -> Body {
-    let pieces: Vec<_> = body.chunks(body.len() / PIECES + 1).map(Bytes::copy_from_slice).collect();
-    Body::from_stream(futures::stream::unfold(pieces.into_iter(), |mut pieces| async {
-        tokio::time::sleep(BETWEEN_PIECES).await;
-        let piece = pieces.next()?;
-        Some((Ok::<_, Infallible>(piece), pieces))
-    }))
-}
-
 /// A watch, whose events pass one by one.
 async fn watching(line: &Arc<Line>, head: &http::request::Parts, target: Target) -> Result<Response<Body>, Broken> {
     let is_list = head.uri.query().unwrap_or_default().contains("sendInitialEvents=true");
     let view = if is_list && target == Target::ClassWatch { line.take_view() } else { None };
     let Some(view) = view else {
-        let (mut head, body) = pass_on(&line.client, head, &[]).await.map_err(|_| Broken)?.into_parts();
+        let (mut head, body) = pass_on(&line.watched(), head, &[]).await.map_err(|_| Broken)?.into_parts();
         head.headers.remove(http::header::TRANSFER_ENCODING);
         if !head.status.is_success() {
             return Ok(Response::from_parts(head, body));
@@ -321,25 +283,4 @@ async fn watching(line: &Arc<Line>, head: &http::request::Parts, target: Target)
     let body = pass_on(&line.client, &onward, &[]).await.map_err(|_| Broken)?.into_body();
     let response = Response::builder().header(http::header::CONTENT_TYPE, "application/json");
     Ok(response.body(Events::behind(line.clone(), &view, body).into_body()).unwrap())
-}
-
-/// A refusal in the server's form.
-fn refusal(code: u16, retry_after: Option<u32>) -> Response<Body> {
-    let mut status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code,
-                        "message": "the fault rig says no", "reason": "ServiceUnavailable"});
-    let mut response = Response::builder().status(code).header(http::header::CONTENT_TYPE, "application/json");
-    if let Some(seconds) = retry_after {
-        response = response.header(http::header::RETRY_AFTER, seconds);
-        status["details"] = json!({"retryAfterSeconds": seconds});
-    }
-    if code == 410 {
-        status["reason"] = json!("Expired");
-    }
-    response.body(Body::from(status.to_string())).unwrap()
-}
-
-/// What something between us and the server may answer instead of it.
-fn page() -> Response<Body> {
-    let response = Response::builder().header(http::header::CONTENT_TYPE, "text/html");
-    response.body(Body::from("<!doctype html>\n<title>Sign in</title>\n<p>Sign in to go on.\n")).unwrap()
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use crate::seeds;
-use crate::targets::{TARGETS, expression, loader, managed_fields, unit};
+use crate::targets::{TARGETS, admission, certificates, expression, loader, managed_fields, template, unit};
 
 fn seeds_of(target: &str) -> Vec<Vec<u8>> {
     seeds::of(target, Path::new(env!("CARGO_MANIFEST_DIR")))
@@ -26,8 +26,8 @@ fn every_seed_keeps_what_must_hold() {
 
 /// So that each seed is read as what it is meant to be, and doesn't end with the first byte.
 #[test]
-fn the_seeds_of_managed_fields_are_json() {
-    for seed in seeds_of("managed_fields") {
+fn the_seeds_of_managed_fields_and_reviews_are_json() {
+    for seed in ["managed_fields", "admission"].into_iter().flat_map(seeds_of) {
         let text = String::from_utf8_lossy(&seed);
         assert!(serde_json::from_slice::<serde_json::Value>(&seed).is_ok(), "{text}");
     }
@@ -112,6 +112,21 @@ proptest! {
     #[test]
     fn expressions_keep_what_must_hold(bytes in input("expression")) {
         expression::run(&bytes);
+    }
+
+    #[test]
+    fn templates_keep_what_must_hold(bytes in input("template")) {
+        template::run(&bytes);
+    }
+
+    #[test]
+    fn reviews_keep_what_must_hold(bytes in input("admission")) {
+        admission::run(&bytes);
+    }
+
+    #[test]
+    fn certificates_keep_what_must_hold(bytes in input("certificates")) {
+        certificates::run(&bytes);
     }
 
     #[test]

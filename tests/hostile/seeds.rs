@@ -10,6 +10,9 @@ pub(crate) fn of(target: &str, project: &Path) -> Vec<Vec<u8>> {
         "loader" => loader(project),
         "managed_fields" => lines(include_str!("seeds/managed_fields.txt")),
         "expression" => expression(project),
+        "template" => template(project),
+        "admission" => lines(include_str!("seeds/admission.txt")),
+        "certificates" => certificates(),
         "unit" => lines(include_str!("seeds/unit.txt")),
         other => panic!("{other} has no seeds"),
     }
@@ -38,6 +41,45 @@ fn expression(project: &Path) -> Vec<Vec<u8>> {
         seeds.extend(conditions.map(|text| text.trim_matches(['"', '\'']).as_bytes().to_vec()));
     }
     seeds.extend(lines(include_str!("seeds/expression.txt")));
+    seeds
+}
+
+/// The texts of docs/templates.md and of the fixtures, some that were made to hurt, and conditions.
+fn template(project: &Path) -> Vec<Vec<u8>> {
+    let page = fs::read(project.join("docs/templates.md")).unwrap_or_default();
+    let mut seeds = lines(include_str!("seeds/template.txt"));
+    for file in loader(project).into_iter().chain([page]) {
+        let text = String::from_utf8_lossy(&file);
+        let texts = text.lines().filter(|line| line.contains("${")).filter_map(|line| line.split_once(": "));
+        seeds.extend(texts.map(|(_, text)| text.trim_matches(['"', '\'']).as_bytes().to_vec()));
+    }
+    seeds.extend(expression(project).into_iter().map(|text| [b"${", &*text, b"}"].concat()));
+    seeds
+}
+
+/// What a Secret of ours holds, one with a key of another kind, and one with a key in an older form: whole, with a part
+/// left out, and in another order; and single certificates.
+fn certificates() -> Vec<Vec<u8>> {
+    let mut seeds = [
+        &include_bytes!("seeds/certificates/tls.der")[..],
+        include_bytes!("seeds/certificates/ca.der"),
+        include_bytes!("seeds/certificates/rsa.der"),
+    ]
+    .map(<[u8]>::to_vec)
+    .to_vec();
+    for text in [
+        include_str!("seeds/certificates/own.txt"),
+        include_str!("seeds/certificates/rsa.txt"),
+        include_str!("seeds/certificates/sec1.txt"),
+    ] {
+        let parts: Vec<_> = text.split("\n==\n").collect();
+        let without = |left_out: usize| {
+            let kept = parts.iter().enumerate().map(|(number, part)| if number == left_out { "" } else { part });
+            kept.collect::<Vec<_>>().join("\n==\n")
+        };
+        let reversed = parts.iter().rev().copied().collect::<Vec<_>>().join("\n==\n");
+        seeds.extend((0..parts.len()).map(without).chain([reversed, text.to_owned()]).map(String::into_bytes));
+    }
     seeds
 }
 

@@ -3,9 +3,12 @@
 //!
 //! A new one has a file here, its seeds in `seeds.rs`, a line in [`TARGETS`] and one in `fuzz/Cargo.toml`.
 
+pub(crate) mod admission;
+pub(crate) mod certificates;
 pub(crate) mod expression;
 pub(crate) mod loader;
 pub(crate) mod managed_fields;
+pub(crate) mod template;
 pub(crate) mod unit;
 
 /// A function that takes any bytes.
@@ -17,9 +20,12 @@ pub(crate) struct Target {
 }
 
 /// All of them.
-pub(crate) const TARGETS: [Target; 4] = [
+pub(crate) const TARGETS: [Target; 7] = [
     Target { name: "loader", run: loader::run },
     Target { name: "managed_fields", run: managed_fields::run },
     Target { name: "expression", run: expression::run },
+    Target { name: "template", run: template::run },
+    Target { name: "admission", run: admission::run },
+    Target { name: "certificates", run: certificates::run },
     Target { name: "unit", run: unit::run },
 ];

@@ -11,9 +11,10 @@ use serde_json::Value;
 
 use crate::scenario::eventually;
 
-/// The program's own binary.
+/// The program's own binary, or another build of it that the environment names.
 pub fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_classkeeper"));
+    let binary = std::env::var_os("CLASSKEEPER_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_classkeeper").into());
+    let mut command = Command::new(binary);
     command.env_remove("KUBECONFIG").env_remove("RUST_LOG").env("NO_COLOR", "1").stdin(Stdio::null());
     command
 }

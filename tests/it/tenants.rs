@@ -326,6 +326,29 @@ async fn only_a_deletion_removes_what_a_team_s_config_map_held() {
     program.class_is(&s.name("platform"), "Unchanged").await;
 }
 
+/// No watch tells it, and others' changes must not keep us from looking.
+#[tokio::test]
+async fn a_config_map_that_lost_its_label_is_looked_for_however_busy_its_namespace_is() {
+    let (s, program, namespace) = team("tenantbusy", &json!({})).await;
+    let name = s.name("a-1");
+    s.files(&namespace, "one", &[plain(&name)]).await;
+    s.class_where(&name, "is there", |class| !class.is_null()).await;
+    s.config_map(&namespace, "one", None, &[plain(&name)]).await;
+    program.source_is(&source(&namespace, "one"), "Rejected", &["label-lost"]).await;
+    s.delete_config_map(&namespace, "one").await;
+    let busy = async {
+        for turn in 0.. {
+            let other = with(plain(&s.name("a-2")), "/spec/description", json!(format!("turn {turn}")));
+            s.files(&namespace, "two", &[other]).await;
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        () = busy => {}
+        _ = s.class_where(&name, "is released", |class| managers_of(class) == RELEASED) => {}
+    }
+}
+
 #[tokio::test]
 async fn a_config_map_that_loses_its_label_and_is_then_deleted_is_deleted() {
     let (s, program, namespace) = team("tenantlater", &json!({})).await;
