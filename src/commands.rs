@@ -159,11 +159,11 @@ pub fn main() -> ExitCode {
 /// What a command line says about colour.
 fn color_of(words: &[OsString]) -> Option<Color> {
     let words = words.iter().map(|word| word.to_str().unwrap_or_default());
-    let values = words.clone().zip(words.skip(1)).filter_map(|(word, next)| match word {
+    let mut values = words.clone().zip(words.skip(1)).filter_map(|(word, next)| match word {
         "--color" => Some(next),
         _ => next.strip_prefix("--color="),
     });
-    values.last().and_then(|value| Color::from_str(value, false).ok())
+    values.next_back().and_then(|value| Color::from_str(value, false).ok())
 }
 
 fn ended(verdict: anyhow::Result<Verdict>) -> ExitCode {

@@ -41,7 +41,7 @@ enum Format {
     Yaml,
     /// Commands that make GitHub Actions mark the lines
     Github,
-    /// A JUnit report, for GitLab, Jenkins and others
+    #[value(help = "A JUnit report, for GitLab, Jenkins and others")]
     Junit,
 }
 

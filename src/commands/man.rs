@@ -1,5 +1,6 @@
 //! `man`: prints the manual page, of the whole program or of one command.
 
+use std::fmt::Write;
 use std::io;
 
 use clap::{Command, CommandFactory};
@@ -43,7 +44,9 @@ fn whole(root: &Command) -> anyhow::Result<String> {
     text += &rendered(&program, &[Man::render_description_section, Man::render_options_section])?;
     text += ".SH COMMANDS\n";
     for command in commands(root) {
-        text += &format!(".SS {}\n", quoted(&format!("{} {}", root.get_name(), command.get_name())));
+        let heading = quoted(&format!("{} {}", root.get_name(), command.get_name()));
+        // Writing to a String can't fail, here and below.
+        let _ = writeln!(text, ".SS {heading}");
         let sections = rendered(&page(command), &[Man::render_synopsis_section, Man::render_description_section])?;
         // Headings below the command's own would look as if they were the program's.
         text += &headings(&sections, |_| ".PP\n".to_owned());
@@ -119,13 +122,13 @@ fn below(manual: &Manual, heading: impl Fn(&str) -> String) -> String {
     }
     for (what, how) in manual.examples {
         let how: String = how.replace("{}", Called::Itself.name()).lines().map(|line| escaped(line) + "\n").collect();
-        text += &format!(".PP\n{}:\n.PP\n.RS 4\n.nf\n{how}.fi\n.RE\n", escaped(what));
+        let _ = write!(text, ".PP\n{}:\n.PP\n.RS 4\n.nf\n{how}.fi\n.RE\n", escaped(what));
     }
     if !manual.statuses.is_empty() {
         text += &heading("EXIT STATUS");
     }
     for (code, meaning) in manual.statuses {
-        text += &format!(".TP 4\n{}\n{}\n", bold(&code.to_string()), escaped(meaning));
+        let _ = writeln!(text, ".TP 4\n{}\n{}", bold(&code.to_string()), escaped(meaning));
     }
     text
 }

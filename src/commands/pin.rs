@@ -21,8 +21,7 @@ const MANAGER: &str = "classkeeper-pin";
 
 /// Keep units of a class as they are now, whatever the files say
 ///
-/// Sets the annotation classkeeper.dev/ignore. Units are written as in reports, such as spec.description and
-/// metadata.labels['team']. A unit that the class hasn't is kept away.
+/// Sets the annotation classkeeper.dev/ignore. Units are written as in reports. A unit that the class hasn't is kept away.
 #[derive(Debug, clap::Args)]
 pub(super) struct PinArgs {
     #[command(flatten)]

@@ -77,7 +77,7 @@ impl Session {
         let metrics = Arc::new(Metrics::default());
         let client =
             connect(global.kubeconfig.as_deref(), global.context.as_deref(), &metrics, &Arc::default()).await?;
-        let state = ClusterState::read(&client).await.context("can't reach the cluster")?;
+        let state = ClusterState::read(&client).await.context("can't ask the cluster")?;
         let Some(version) = state.classes() else { return Ok(None) };
         let classes = Classes::new(client.clone(), version, installation.platform().clone(), dry_run);
         let live = classes.list().await.context("can't list GatewayClasses")?;

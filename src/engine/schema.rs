@@ -51,8 +51,13 @@ fn schema() -> Value {
                 "enumDescriptions": Kind::ALL.map(|kind| definitions[kind.as_str()]["description"].clone()),
             },
         },
+        // By `pattern` and not `const`: while somebody writes, an editor's YAML server takes for equal to a constant what it
+        // begins with, as `GatewayClassTemplate` does with `GatewayClass`.
         "allOf": Kind::ALL.map(|kind| json!({
-            "if": {"properties": {"kind": {"const": kind.as_str()}}, "required": ["kind"]},
+            "if": {
+                "properties": {"kind": {"type": "string", "pattern": format!("^{}$", kind.as_str())}},
+                "required": ["kind"],
+            },
             "then": {"$ref": format!("#/definitions/{}", kind.as_str())},
         })),
         "definitions": definitions,

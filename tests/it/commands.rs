@@ -134,3 +134,17 @@ async fn apply_without_a_cluster_is_impossible() {
         assert!(stderr(&done).contains("error: "), "{}", stderr(&done));
     }
 }
+
+#[tokio::test]
+async fn who_isn_t_known_to_the_server_is_told_to_log_in_and_not_to_ask_for_a_rule() {
+    let known = std::fs::read_to_string(control_plane::shared().await.unwrap().kubeconfig()).unwrap();
+    let token = regex::Regex::new(r"[0-9a-f]{32}").unwrap();
+    assert_eq!(token.find_iter(&known).count(), 1, "the kubeconfig has a token");
+    let kubeconfig = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(kubeconfig.path(), token.replace(&known, "expired").as_bytes()).unwrap();
+    let asked = output(Some(kubeconfig.path()), &["diff", "defaults.d"]);
+    assert_eq!(asked.status.code(), Some(2));
+    let expected =
+        "error: can't ask the cluster\n  because: Unauthorized\n  help: the server doesn't accept who you are";
+    assert!(stderr(&asked).starts_with(expected), "{}", stderr(&asked));
+}

@@ -119,7 +119,7 @@ async fn a_terminal_shows_how_far_an_apply_is_and_is_clean_in_the_end() {
     let (s, gate) = gated("tty-progress").await;
     let manager = s.manager();
     // With what is logged beside it: neither may stand on the other's line.
-    let args = ["-vv", "apply", s.defaults_arg(), "--field-manager", &manager];
+    let args = ["-vvv", "apply", s.defaults_arg(), "--field-manager", &manager];
     let terminal = Terminal::start(&s.kubeconfig, &[], &args);
     eventually("three of them are done", || async {
         let shown = terminal.shown();
@@ -138,7 +138,7 @@ async fn a_terminal_shows_how_far_an_apply_is_and_is_clean_in_the_end() {
         );
     }
     let screen = screen(&shown);
-    assert!(screen.contains("40 Created") && screen.contains("DEBUG"), "{screen}");
+    assert!(screen.contains("40 Created") && screen.contains("TRACE"), "{screen}");
     assert!(!screen.contains("applying"), "{screen}");
 }
 

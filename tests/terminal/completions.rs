@@ -25,7 +25,7 @@ fn bash_completes_commands_options_and_values() {
     // What is no word of ours is left to bash, which has paths.
     assert_eq!(completed("classkeeper apply b"), [""]);
     let registered = printed("source <(classkeeper completions bash); complete -p classkeeper");
-    assert!(registered.contains("-o default -F _classkeeper"), "{registered}");
+    assert!(registered.contains(" -o default ") && registered.contains("-F _classkeeper "), "{registered}");
 }
 
 /// zsh and fish aren't on every machine; who has none is told.

@@ -80,7 +80,7 @@ fn a_reader_that_goes_away_is_no_error() {
         let output = run(&format!("classkeeper {line} | head -1; exit ${{PIPESTATUS[0]}}"));
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(errors.is_empty(), "{line}: {errors}");
-        let expected = if line.starts_with("check") { 1 } else { 0 };
+        let expected = i32::from(line.starts_with("check"));
         assert_eq!(output.status.code(), Some(expected), "{line}");
     }
 }

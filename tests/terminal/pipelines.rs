@@ -1,4 +1,4 @@
-//! What pipelines read: JUnit by an XML parser, and GitHub's commands by the rules of its runner.
+//! What pipelines read: `JUnit` by an XML parser, and GitHub's commands by the rules of its runner.
 
 use roxmltree::Document;
 

@@ -1,4 +1,4 @@
-//! Findings as a JUnit report: a test case for each file, which fails with what is wrong in it.
+//! Findings as a `JUnit` report: a test case for each file, which fails with what is wrong in it.
 //!
 //! There is no standard for these. This keeps to what the readers of GitLab, Jenkins and GitHub's reporters have in common:
 //! a suite with its counts, and cases with one `failure`, or with `system-out` for what doesn't make them fail.

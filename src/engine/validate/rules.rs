@@ -145,11 +145,12 @@ fn without_effect(root: &Node<'_>, class: &Node<'_>, findings: &mut Findings<'_,
                     UnitPath::Metadata(..) => &[],
                 };
                 let keys = parent.map_or(&[][..], Node::entries).iter().take(GUESSES_AT_MOST).map(|entry| &*entry.key);
-                finding.suggestion = closest(key, keys.chain(fields.iter().copied())).map(|key| match unit.path() {
-                    UnitPath::Spec(_) => format!("did you mean {}?", Unit::spec(key)),
-                    UnitPath::Metadata("labels", _) => format!("did you mean {}?", Unit::label(key)),
-                    UnitPath::Metadata(..) => format!("did you mean {}?", Unit::annotation(key)),
-                });
+                finding.suggestion = closest(key, keys.chain(fields.iter().copied()).filter(|known| *known != key))
+                    .map(|key| match unit.path() {
+                        UnitPath::Spec(_) => format!("did you mean {}?", Unit::spec(key)),
+                        UnitPath::Metadata("labels", _) => format!("did you mean {}?", Unit::label(key)),
+                        UnitPath::Metadata(..) => format!("did you mean {}?", Unit::annotation(key)),
+                    });
                 finding
             });
         }
