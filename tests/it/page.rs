@@ -232,8 +232,8 @@ async fn nothing_but_reading_is_answered_and_only_to_who_names_this_machine() {
         }
     }
     // Whoever listens on more than this machine has given it a name.
-    let open =
-        Program::start(&s.kubeconfig, &s.defaults, "classkeeper-pagehosts-open", &["--admin-listen", "0.0.0.0:0"]);
+    let arguments = ["--defaults", s.defaults_arg()];
+    let open = Program::start_on("0.0.0.0:0", &[], &s.kubeconfig, "classkeeper-pagehosts-open", &arguments);
     assert_eq!(open.ask_admin("GET", "/", &["Host: classkeeper.example"]).await.status, 200);
 }
 

@@ -54,11 +54,22 @@ impl Program {
 
     /// Starts it with these arguments alone, which say where the defaults are.
     pub fn start_with(environment: &[(&str, &str)], kubeconfig: &Path, manager: &str, args: &[&str]) -> Self {
+        Self::start_on("127.0.0.1:0", environment, kubeconfig, manager, args)
+    }
+
+    /// Starts it with this admin address.
+    pub fn start_on(
+        admin: &str,
+        environment: &[(&str, &str)],
+        kubeconfig: &Path,
+        manager: &str,
+        args: &[&str],
+    ) -> Self {
         let mut child = command()
             .envs(environment.iter().copied())
             .args(["--log-format", "json", "-v", "--kubeconfig"])
             .arg(kubeconfig)
-            .args(["run", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--field-manager", manager])
+            .args(["run", "--listen", "127.0.0.1:0", "--admin-listen", admin, "--field-manager", manager])
             .args(args)
             .stderr(Stdio::piped())
             .spawn()

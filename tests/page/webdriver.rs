@@ -155,7 +155,7 @@ impl Browser {
     /// Becomes a screen of this size.
     pub fn set_screen(&self, screen: Screen) {
         let (width, height, mobile) = match screen {
-            Screen::Desktop => (1280, 800, false),
+            Screen::Desktop => (1280, 720, false),
             Screen::Phone => (360, 740, true),
         };
         let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile});
