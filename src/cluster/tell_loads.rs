@@ -75,7 +75,8 @@ fn told(source: &SourceState) -> Option<(Happening, String)> {
         LoadState::Pending => None,
         LoadState::Accepted => {
             let digest = source.digest.as_deref().unwrap_or_default();
-            Some((Happening::DefaultsAccepted, format!("{} classes, digest {digest}", source.classes)))
+            let classes = if source.classes == 1 { "class" } else { "classes" };
+            Some((Happening::DefaultsAccepted, format!("{} {classes}, digest {digest}", source.classes)))
         }
         LoadState::Rejected => {
             let errors = source.findings.iter().filter(|finding| finding.severity == Severity::Error);

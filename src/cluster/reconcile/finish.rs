@@ -15,7 +15,7 @@ use crate::cluster::leader::Role;
 use crate::cluster::withheld;
 use crate::engine::author::are_siblings;
 use crate::engine::live::{Live, Phase};
-use crate::engine::outcome::Outcome;
+use crate::engine::outcome::{Outcome, Reason};
 use crate::engine::plan::Inherit;
 use crate::engine::protection::{Grip, is_held_by};
 use crate::engine::unit::Unit;
@@ -103,7 +103,12 @@ impl Loop {
             }
             Some(Cause::Default) => info!(class, outcome, detail = pass.message, "carried out"),
             None if pass.outcome == Outcome::Failed => {
-                warn!(class, reason = ?pass.reason, detail = pass.message, "the class can't be kept");
+                warn!(
+                    class,
+                    reason = pass.reason.map(Reason::as_str),
+                    detail = pass.message,
+                    "the class can't be kept"
+                );
             }
             None => debug!(class, outcome, detail = pass.message, "nothing to do"),
         }
@@ -157,7 +162,12 @@ impl Loop {
             self.note_grip(name, grip, pass.live.as_deref(), now);
         } else if pass.outcome == Outcome::Failed {
             let message = pass.message.as_deref().unwrap_or_default();
-            warn!(class = &**name, reason = ?pass.reason, detail = message, "the finalizer can't be changed");
+            warn!(
+                class = &**name,
+                reason = pass.reason.map(Reason::as_str),
+                detail = message,
+                "the finalizer can't be changed"
+            );
             self.grips.failed(name, format!("the finalizer can't be changed: {message}"), now);
         } else if pass.outcome != Outcome::Unchanged {
             self.grips.later(name, now);
