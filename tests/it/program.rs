@@ -247,8 +247,8 @@ async fn ask(address: SocketAddr, method: &str, path: &str, head: &[&str]) -> st
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     let mut stream = tokio::net::TcpStream::connect(address).await?;
-    let head: String = head.iter().map(|line| format!("{line}\r\n")).collect();
-    stream.write_all(format!("{method} {path} HTTP/1.0\r\n{head}\r\n").as_bytes()).await?;
+    let request = format!("{method} {path} HTTP/1.0");
+    stream.write_all([&[&*request], head, &["", ""]].concat().join("\r\n").as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;

@@ -18,7 +18,7 @@ async fn two_thousand_classes_stay_usable() {
     let s = Scenario::new("many").await;
     let name = |index: usize| s.name(&format!("{index:04}"));
     let all: Vec<Value> = (0..CLASSES).map(|index| default(&name(index))).collect();
-    s.mount_text(&all.iter().map(|document| format!("---\n{document}\n")).collect::<String>());
+    s.mount_text(&all.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n"));
     let program = s.run().await;
     // It has time for each part: a machine that does much else creates a hundred in a second.
     for part in [500.0, 1000.0, 1500.0, 2000.0] {

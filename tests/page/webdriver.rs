@@ -1,4 +1,4 @@
-//! Chromium, driven by chromedriver: the W3C's WebDriver protocol, JSON over HTTP, as much of it as is needed here.
+//! Chromium, driven by chromedriver: the W3C's `WebDriver` protocol, JSON over HTTP, as much of it as is needed here.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,9 +11,9 @@ use tempfile::TempDir;
 
 /// No command takes as long.
 const LIMIT: Duration = Duration::from_mins(1);
-/// What WebDriver calls the Tab key.
+/// What `WebDriver` calls the Tab key.
 pub const TAB: &str = "\u{e004}";
-/// What WebDriver calls the Enter key.
+/// What `WebDriver` calls the Enter key.
 pub const ENTER: &str = "\u{e007}";
 
 /// A browser with a profile of its own. It ends when dropped.
@@ -240,9 +240,8 @@ fn send(address: SocketAddr, method: &str, path: &str, body: &Value) -> Result<V
             reader.read_line(&mut line)?;
             match line.trim().to_ascii_lowercase().split_once(':') {
                 Some(("content-length", value)) => length = value.trim().parse().unwrap_or(0),
-                Some(_) => {}
                 None if line.trim().is_empty() => break,
-                None => {}
+                Some(_) | None => {}
             }
         }
         let mut answer = vec![0; length];

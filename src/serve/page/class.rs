@@ -14,7 +14,7 @@ use crate::engine::annotations::IGNORE;
 use crate::engine::author::{Author, are_siblings};
 use crate::engine::live::{Live, Operation, Phase};
 use crate::engine::outcome::{Outcome, Owner, Reason, UnitAction};
-use crate::engine::policy::Policy;
+use crate::engine::policy::{Conflicts, Policy};
 use crate::engine::unit::Unit;
 use crate::engine::value::UnitValue;
 use crate::serve::Pages;
@@ -194,8 +194,14 @@ fn why(view: &UnitView, class: &View, policy: Option<&Policy>, others: &str, is_
         UnitAction::Kept => format!("It is as wanted, and owned together with {others}."),
         UnitAction::Set if view.live.is_none() => "It is missing, and nobody's: it is set.".to_owned(),
         UnitAction::Set if others.is_empty() => "Nobody else owns it: it is set.".to_owned(),
-        UnitAction::Set => format!("{others} has the same value: it is owned together from now on."),
+        UnitAction::Set if view.live == view.wanted => {
+            format!("{others} has the same value: it is owned together from now on.")
+        }
+        UnitAction::Set => format!("adoptFrom: it is taken over from {others}."),
         UnitAction::Removed => "It left the files, and nobody else owns it: it is removed.".to_owned(),
+        UnitAction::Yielded if policy.is_some_and(|policy| policy.conflicts == Conflicts::Fail) => {
+            format!("{others} owns it with another value, and conflicts: Fail writes nothing to the class then.")
+        }
         UnitAction::Yielded => format!(
             "{} owns it with another value, so it stays. It comes back once they give it up, or with enforce in its policy.",
             if others.is_empty() { "Somebody else" } else { others }
@@ -207,5 +213,56 @@ fn why(view: &UnitView, class: &View, policy: Option<&Policy>, others: &str, is_
         UnitAction::Ignored if is_paused => "The class says to leave all of it alone.".to_owned(),
         UnitAction::Ignored => format!("The class's annotation {IGNORE} names it."),
         UnitAction::StillOwned => format!("It left the files, and stays because {others} owns it too."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::live::FieldManager;
+
+    /// What is said of a description of which the files say `first`, and the cluster this.
+    fn said(action: UnitAction, live: Option<&str>, others: &str, policy: &Policy) -> String {
+        let class = View {
+            name: "edge".into(),
+            standing: Standing::Reached(Outcome::Unchanged),
+            reason: None,
+            message: None,
+            last_change: None,
+            default: None,
+            live: None,
+            manager: FieldManager::new("classkeeper").unwrap(),
+            units: Vec::new(),
+        };
+        let (wanted, live) = (Some("first".into()), live.map(UnitValue::from));
+        let unit = UnitView { unit: Unit::Description, action: Some(action), wanted, live, owners: Vec::new() };
+        why(&unit, &class, Some(policy), others, true)
+    }
+
+    #[test]
+    fn the_rule_by_which_something_happens_is_named() {
+        let usual = Policy::default();
+        let create_only = Policy { create_only: vec![Unit::Description], ..Policy::default() };
+        let enforce = Policy { enforce: vec![Unit::Description], ..Policy::default() };
+        let (fail, force) = (Conflicts::Fail, Conflicts::Force);
+        let (fail, force) = [fail, force].map(|conflicts| Policy { conflicts, ..Policy::default() }).into();
+        for (action, live, others, policy, expected) in [
+            (UnitAction::Kept, Some("first"), "", &usual, "ours alone"),
+            (UnitAction::Kept, Some("first"), "helm", &usual, "owned together with helm"),
+            (UnitAction::Kept, Some("mine"), "helm", &create_only, "createOnly: "),
+            (UnitAction::Set, None, "", &usual, "It is missing"),
+            (UnitAction::Set, Some("mine"), "", &usual, "Nobody else owns it"),
+            (UnitAction::Set, Some("first"), "helm", &usual, "helm has the same value"),
+            (UnitAction::Set, Some("mine"), "helm", &usual, "adoptFrom: it is taken over from helm"),
+            (UnitAction::Yielded, Some("mine"), "helm", &usual, "helm owns it with another value, so it stays."),
+            (UnitAction::Yielded, Some("mine"), "helm", &fail, "conflicts: Fail writes nothing"),
+            (UnitAction::Enforced, Some("mine"), "helm", &enforce, "enforce: it is taken back from helm"),
+            (UnitAction::Enforced, Some("mine"), "helm", &force, "conflicts: Force: it is taken from helm"),
+            (UnitAction::Ignored, Some("mine"), "helm", &usual, "classkeeper.dev/ignore names it"),
+            (UnitAction::StillOwned, Some("mine"), "helm", &usual, "helm owns it too"),
+        ] {
+            let said = said(action, live, others, policy);
+            assert!(said.contains(expected), "{action:?} of {live:?}, {others:?}: {said}");
+        }
     }
 }

@@ -66,8 +66,11 @@ impl From<UnitAction> for Tone {
     fn from(action: UnitAction) -> Self {
         match action {
             UnitAction::Kept | UnitAction::Set => Self::Good,
-            UnitAction::Removed | UnitAction::Enforced => Self::Bad,
-            UnitAction::Yielded | UnitAction::Ignored | UnitAction::StillOwned => Self::Notice,
+            UnitAction::Removed
+            | UnitAction::Enforced
+            | UnitAction::Yielded
+            | UnitAction::Ignored
+            | UnitAction::StillOwned => Self::Notice,
         }
     }
 }
