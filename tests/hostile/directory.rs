@@ -253,7 +253,8 @@ fn what_may_not_be_read_is_told_by_name() {
     let (status, text) = check();
     assert_eq!(status, 1, "{text}");
     for name in ["a.yaml", "c.yaml"] {
-        let finding = format!("error[unreadable]: the file can't be read: permission denied\n--> {name}\n");
+        let path = defaults.join(name);
+        let finding = format!("error[unreadable]: the file can't be read: permission denied\n--> {}\n", path.display());
         assert!(text.contains(&finding), "{text}");
     }
     assert!(text.contains("2 errors"), "{text}");

@@ -377,7 +377,7 @@ async fn release_refuses_while_a_controller_holds_the_lease() {
     let refused = s.command(&[&release[..], &["kube-public"]].concat()).await;
     assert_eq!(refused.status.code(), Some(2));
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(words.contains("classkeeper-0") && words.contains("kubectl scale --replicas=0"), "{words}");
+    assert!(words.contains("classkeeper-0") && words.contains("scale deployment classkeeper --replicas=0"), "{words}");
     assert_eq!(managers(&s.get(&name).await), [manager.as_str()]);
     let released = s.command(&[&release[..], &["kube-system"]].concat()).await;
     assert_eq!(released.status.code(), Some(0), "another namespace's Lease is another installation's");

@@ -140,11 +140,12 @@ fn without_effect(root: &Node<'_>, class: &Node<'_>, findings: &mut Findings<'_,
             findings.push_with(Severity::Warning, || {
                 let message = format!("policy.{list} names {unit}, which this document doesn't set");
                 let mut finding = Finding::warning(Code::NoEffect, span, message);
-                let fields: &[&str] = match unit.path() {
-                    UnitPath::Spec(_) => &["controllerName", "description", "parametersRef"],
-                    UnitPath::Metadata(..) => &[],
+                // Of the spec's fields those that there are, however the document spells them; not the unit itself.
+                let (fields, entries): (&[&str], _) = match unit.path() {
+                    UnitPath::Spec(_) => (&["controllerName", "description", "parametersRef"], &[][..]),
+                    UnitPath::Metadata(..) => (&[], parent.map_or(&[][..], Node::entries)),
                 };
-                let keys = parent.map_or(&[][..], Node::entries).iter().take(GUESSES_AT_MOST).map(|entry| &*entry.key);
+                let keys = entries.iter().take(GUESSES_AT_MOST).map(|entry| &*entry.key);
                 finding.suggestion = closest(key, keys.chain(fields.iter().copied()).filter(|known| *known != key))
                     .map(|key| match unit.path() {
                         UnitPath::Spec(_) => format!("did you mean {}?", Unit::spec(key)),
