@@ -272,8 +272,9 @@ fn qualified_names(prefix: &str) -> Vec<Value> {
             "pattern": form,
             "patternErrorMessage": "must be a name such as team, or with a domain before it: example.com/team",
         }),
+        // Of ASCII alone, since other characters break the rule above: a repetition of all characters but one takes 1 MiB.
         json!({
-            "pattern": r"^([^/]{1,253}/)?[^/]{1,63}$",
+            "pattern": r"^([!-.0-~]{1,253}/)?[!-.0-~]{1,63}$|[^!-~]",
             "patternErrorMessage": "must have at most 63 characters, and before the / at most 253",
         }),
     ]
