@@ -66,11 +66,12 @@ impl Which {
             let manager = Installation::new(MANAGER)?;
             let session = Session::open(global, &manager, DryRun::No).await?;
             let live = session.class(&class)?;
-            for unit in units.iter().filter(|unit| live.units.get(unit).is_none()) {
+            let pinned = set(&session.classes, &class, |pinned| how(pinned, units.clone())).await?;
+            for unit in units.iter().filter(|unit| pinned.contains(unit) && live.units.get(unit).is_none()) {
                 // It may be meant: a unit that somebody removed stays away that way.
                 output::say(&absent(&class, unit));
             }
-            set(&session.classes, &class, |pinned| how(pinned, units.clone())).await
+            anyhow::Ok(pinned)
         })?;
         let names: Vec<_> = pinned.iter().map(ToString::to_string).collect();
         output::data(&match names.as_slice() {
@@ -84,7 +85,9 @@ impl Which {
 /// What is said about a unit that the class hasn't.
 fn absent(class: &str, unit: &Unit) -> String {
     let fields = [Unit::ControllerName, Unit::Description, Unit::ParametersRef].map(|field| field.to_string());
-    let meant = did_you_mean(&unit.to_string(), fields.iter().map(String::as_str));
+    let unit_text = unit.to_string();
+    let others = fields.iter().map(String::as_str).filter(|field| *field != unit_text);
+    let meant = did_you_mean(&unit_text, others);
     let meant = meant.map(|meant| format!("; {meant}")).unwrap_or_default();
     format!("{class} has no {unit}: as long as it's pinned, the files don't bring it{meant}")
 }

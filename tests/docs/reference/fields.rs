@@ -124,7 +124,7 @@ fn limits(schema: &Value) -> Vec<String> {
 
 fn key_limits(schema: &Value) -> Vec<String> {
     let message = |rule: &Value| {
-        let text = rule["patternErrorMessage"].as_str().or(rule["errorMessage"].as_str()).unwrap();
+        let text = rule["patternErrorMessage"].as_str().or(rule["then"]["errorMessage"].as_str()).unwrap();
         // Said of a key that is.
         text.replace("is reserved: ", "mustn't begin with `classkeeper.dev/` or `meta.helm.sh/`, since ")
     };
