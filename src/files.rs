@@ -4,9 +4,9 @@
 pub mod assemble;
 pub mod configuration;
 pub mod follow;
-pub mod loading;
 pub mod reload;
 pub mod snapshot;
 pub mod sources;
 pub mod watch;
+pub mod worker;
 pub mod yaml;

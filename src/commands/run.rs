@@ -42,8 +42,9 @@ use crate::engine::source::{ConfigMapName, SourceId};
 use crate::files::assemble::Assemble;
 use crate::files::configuration::Configuration;
 use crate::files::follow::Follow;
-use crate::files::loading::{AskHolders, Loading};
+
 use crate::files::sources::{Change, Sources};
+use crate::files::worker::Worker;
 use crate::metrics::Metrics;
 use crate::serve::{self, Pages};
 
@@ -216,11 +217,13 @@ impl Args {
             written.cancel();
         });
         let platform = defaults.iter().map(|_| SourceId::Directory);
-        let sources = Sources::new(platform.chain(configmap.iter().cloned().map(SourceId::ConfigMap)));
+        let mut sources = Sources::new(platform.chain(configmap.iter().cloned().map(SourceId::ConfigMap)));
         let (news, known) = mpsc::channel(EVENTS);
         let (namespaces, tenants) = watch::channel(BTreeSet::new());
         let (annotations, wanted) = watch::channel(None);
-        let loading = Loading::start(sources, holders(board, installation)).context("no thread can be started")?;
+        let holders = holders(board, installation);
+        let load = move |news| sources.take_in(news, &holders);
+        let loading = Worker::start("loading", load).context("no thread can be started")?;
         let assemble =
             Assemble { loading, news: known, doubt, configuration, changes, annotations, namespaces, metrics };
         tasks.spawn_until_shutdown(assemble.run());
@@ -244,8 +247,8 @@ fn must_exist(directory: Option<&Path>) -> anyhow::Result<()> {
 }
 
 /// Who has applied a class, by what the watch sees.
-fn holders(board: Arc<Board>, installation: Installation) -> AskHolders {
-    Arc::new(move |class| {
+fn holders(board: Arc<Board>, installation: Installation) -> impl Fn(&str) -> Holders {
+    move |class| {
         let state = board.lock();
         match state.cache.state() {
             CacheState::Unknown | CacheState::Listing(_) => Holders::Unknown,
@@ -255,7 +258,7 @@ fn holders(board: Arc<Board>, installation: Installation) -> AskHolders {
                 Holders::Known(live.into_iter().flat_map(|live| installation.authors_of(live)).collect())
             }
         }
-    })
+    }
 }
 
 /// Everything that runs side by side, and ends together.

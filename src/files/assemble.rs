@@ -8,8 +8,8 @@ use tokio::sync::{Notify, mpsc, watch};
 use tracing::{error, info, warn};
 
 use super::configuration::{Configuration, Names};
-use super::loading::Loading;
-use super::sources::{Change, News};
+use super::sources::{Change, News, Settled};
+use super::worker::Worker;
 use crate::engine::author::Author;
 use crate::engine::diagnostic::{Diagnostic, Severity};
 use crate::engine::expression::Keys;
@@ -22,8 +22,8 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 /// Puts together what all sources hold.
 pub struct Assemble {
-    /// What loads them.
-    pub loading: Loading,
+    /// What loads them, and keeps what they hold.
+    pub loading: Worker<Vec<News>, Settled>,
     /// What becomes known of them.
     pub news: mpsc::Receiver<News>,
     /// Asks to look again at whose a name is: it is known by now who has applied the class.
@@ -65,7 +65,7 @@ impl Assemble {
             while let Ok(next) = news.try_recv() {
                 all.push(next);
             }
-            let Some(settled) = loading.take_in(all).await else {
+            let Some(settled) = loading.ask(all).await else {
                 error!("the thread that loads is gone");
                 return;
             };

@@ -11,6 +11,7 @@ use tracing::info;
 use super::snapshot::{Snapshot, SnapshotError};
 use super::sources::News;
 use super::watch::DirectoryWatch;
+use super::worker::Worker;
 use crate::engine::diagnostic::{Code, Diagnostic};
 use crate::engine::source::SourceId;
 
@@ -32,10 +33,14 @@ impl Follow {
     /// Reads the directory now and after each change, until told to end. An error means that there is no such directory.
     pub async fn run(self) -> Result<(), SnapshotError> {
         let Self { path, debounce, news, now, shutdown } = self;
-        let mut watch = DirectoryWatch::new(&path, debounce)
-            .map_err(|source| SnapshotError::Unreadable { path: path.display().to_string(), source })?;
+        let unreadable = |source| SnapshotError::Unreadable { path: path.display().to_string(), source };
+        let mut watch = DirectoryWatch::new(&path, debounce).map_err(unreadable)?;
+        let whole = path.clone();
+        // A file system may be slow.
+        let reading = Worker::start("reading", move |()| Snapshot::read(&whole)).map_err(unreadable)?;
         loop {
-            let read = match read(path.clone()).await {
+            let Some(read) = reading.ask(()).await else { return Ok(()) };
+            let read = match read {
                 Ok(snapshot) => News::Read { id: SourceId::Directory, uid: None, snapshot },
                 // The directory may be on its way back: it is looked at again with the next event or tick.
                 Err(error) => {
@@ -52,14 +57,6 @@ impl Follow {
                 () = now.notified() => info!("reading the defaults again, as asked"),
             }
         }
-    }
-}
-
-/// Reads away from the thread that answers probes: a file system may be slow.
-async fn read(path: PathBuf) -> Result<Snapshot, SnapshotError> {
-    match tokio::task::spawn_blocking(move || Snapshot::read(&path)).await {
-        Ok(read) => read,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 
