@@ -55,9 +55,10 @@ const EVENTS: usize = 256;
 const SOURCES: &str = "Files";
 const SERVING: &str = "Serving";
 const WRITING: &str = "Writing";
-/// What `--configmap` is, without the backticks that a comment would have.
+/// What some options are, without the backticks that a comment would have.
 const CONFIGMAP: &str =
     "A ConfigMap of defaults files, read from the API server: a change is live at once; may be given several times";
+const ADMIN: &str = "Where the page for people and /status are served; empty: nowhere";
 
 /// How long Events may still be sent when the program ends.
 const LAST_EVENTS: Duration = Duration::from_secs(2);
@@ -77,8 +78,7 @@ pub(super) struct Args {
     /// Where health and metrics are served; empty: nowhere
     #[arg(long, value_name = "ADDR", help_heading = SERVING, default_value = "0.0.0.0:8080", value_parser = address)]
     listen: Address,
-    /// Where the page for people and `/status` are served; empty: nowhere
-    #[arg(long, value_name = "ADDR", help_heading = SERVING, default_value = "127.0.0.1:8081", value_parser = address)]
+    #[arg(long, value_name = "ADDR", help_heading = SERVING, default_value = "127.0.0.1:8081", value_parser = address, help = ADMIN)]
     admin_listen: Address,
     /// How long edited files must be quiet before they are read; a swapped mount needs no quiet time
     #[arg(long, value_name = "TIME", help_heading = SOURCES, default_value = "200ms", value_parser = duration)]

@@ -44,7 +44,7 @@ async fn a_team_keeps_its_classes_under_its_own_field_manager() {
     let known = program.source_is(&source(&namespace, "defaults"), "Accepted", &[]).await;
     assert_eq!((&known["tenant"], &known["classes"]), (&json!("a"), &json!(1)));
     let notes = told(&s, &namespace, "defaults", &[("DefaultsAccepted", 1)]).await;
-    assert!(notes[0].starts_with("1 classes, digest "), "{notes:?}");
+    assert!(notes[0].starts_with("1 class, digest "), "{notes:?}");
     // Drift is repaired, users' edits are theirs, and a change is live, as for anybody else.
     s.edit(&name, "a-user", &json!({"metadata": {"labels": {"team": null}}, "spec": {"description": "mine"}})).await;
     s.class_where(&name, "is repaired", |class| class["metadata"]["labels"]["team"] == "edge").await;
