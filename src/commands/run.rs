@@ -43,7 +43,7 @@ use crate::files::assemble::Assemble;
 use crate::files::configuration::Configuration;
 use crate::files::follow::Follow;
 
-use crate::files::sources::{Change, Sources};
+use crate::files::sources::{Change, News, Settled, Sources};
 use crate::files::worker::Worker;
 use crate::metrics::Metrics;
 use crate::serve::{self, Pages};
@@ -217,13 +217,11 @@ impl Args {
             written.cancel();
         });
         let platform = defaults.iter().map(|_| SourceId::Directory);
-        let mut sources = Sources::new(platform.chain(configmap.iter().cloned().map(SourceId::ConfigMap)));
+        let sources = Sources::new(platform.chain(configmap.iter().cloned().map(SourceId::ConfigMap)));
+        let loading = start_loading(sources, holders(board, installation))?;
         let (news, known) = mpsc::channel(EVENTS);
         let (namespaces, tenants) = watch::channel(BTreeSet::new());
         let (annotations, wanted) = watch::channel(None);
-        let holders = holders(board, installation);
-        let load = move |news| sources.take_in(news, &holders);
-        let loading = Worker::start("loading", load).context("no thread can be started")?;
         let assemble =
             Assemble { loading, news: known, doubt, configuration, changes, annotations, namespaces, metrics };
         tasks.spawn_until_shutdown(assemble.run());
@@ -244,6 +242,14 @@ fn must_exist(directory: Option<&Path>) -> anyhow::Result<()> {
     let Some(missing) = directory.filter(|path| !path.exists()) else { return Ok(()) };
     let advice = "make it, or give another directory by --defaults; in a Pod, mount the ConfigMap there";
     Err(Advised::new(format!("there is no directory {}", missing.display()), advice).into())
+}
+
+fn start_loading(
+    mut sources: Sources,
+    holders: impl Fn(&str) -> Holders + Send + 'static,
+) -> anyhow::Result<Worker<Vec<News>, Settled>> {
+    let load = move |news| sources.take_in(news, &holders);
+    Worker::start("loading", load).context("no thread can be started")
 }
 
 /// Who has applied a class, by what the watch sees.
