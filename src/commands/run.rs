@@ -1,5 +1,7 @@
 //! `run`: the controller.
 
+mod tasks;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,33 +10,26 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::ValueHint;
-use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+pub(super) use self::tasks::Tasks;
+use self::tasks::{Election, Watched};
 use super::advice::Advised;
 use super::{Global, Verdict, runtime, webhook};
 use crate::admission::Admission;
 use crate::cluster::board::Board;
 use crate::cluster::classes::CacheState;
-use crate::cluster::connect::{Pod, connect, in_pod, own_identity, own_namespace};
-use crate::cluster::events::{self, Events, PublishEvents};
-use crate::cluster::facts::{ClusterState, FollowFacts};
-use crate::cluster::gate::{Gate, LeaseTerm};
-use crate::cluster::gateways::GatewaySeen;
+use crate::cluster::connect::{connect, in_pod, own_identity, own_namespace};
+use crate::cluster::events;
 use crate::cluster::journal::Journal;
 use crate::cluster::kept_names::KeptNamesStore;
-use crate::cluster::leader::{Elect, Role};
 use crate::cluster::reach::Reach;
 use crate::cluster::reconcile::Controller;
 use crate::cluster::removal::{EmptySource, RemovalGate};
-use crate::cluster::tell_loads::tell_loads;
-use crate::cluster::watch::{Seen, WatchClasses};
 use crate::cluster::watch_config_maps::WatchConfigMaps;
-use crate::cluster::watch_gateways::{Need, WatchGateways};
 use crate::cluster::watch_namespaces::{WatchNamespaces, tell_facts};
 use crate::engine::assembly::Holders;
 use crate::engine::author::Installation;
@@ -42,11 +37,10 @@ use crate::engine::source::{ConfigMapName, SourceId};
 use crate::files::assemble::Assemble;
 use crate::files::configuration::Configuration;
 use crate::files::follow::Follow;
-
-use crate::files::sources::{Change, News, Settled, Sources};
+use crate::files::sources::{News, Settled, Sources};
 use crate::files::worker::Worker;
 use crate::metrics::Metrics;
-use crate::serve::{self, Pages};
+use crate::serve::Pages;
 
 /// Events of the watch that wait to be taken in; the API server waits behind them.
 const EVENTS: usize = 256;
@@ -59,9 +53,6 @@ const WRITING: &str = "Writing";
 const CONFIGMAP: &str =
     "A ConfigMap of defaults files, read from the API server: a change is live at once; may be given several times";
 const ADMIN: &str = "Where the page for people and /status are served; empty: nowhere";
-
-/// How long Events may still be sent when the program ends.
-const LAST_EVENTS: Duration = Duration::from_secs(2);
 
 /// Keep the classes of a cluster as the defaults files say
 ///
@@ -157,7 +148,7 @@ impl Args {
         let board = Arc::new(Board::new(installation.clone(), metrics.clone()));
         let (configuration, loaded) = watch::channel(Configuration::default());
         let (namespace, identity) = (namespace.unwrap_or_else(own_namespace), own_identity());
-        let mut tasks = Tasks { tasks: JoinSet::new(), shutdown: shutdown.clone() };
+        let mut tasks = Tasks::new(shutdown.clone());
 
         // Its own token: the Lease is given up when nothing is being written any more.
         let written = CancellationToken::new();
@@ -210,7 +201,7 @@ impl Args {
             doubt: doubt.clone(),
             events,
             metrics: metrics.clone(),
-            shutdown,
+            shutdown: shutdown.clone(),
         };
         tasks.spawn(async move {
             controller.run().await;
@@ -230,8 +221,8 @@ impl Args {
         let maps = WatchConfigMaps { client, platform: configmap, namespaces: tenants, news: news.clone() };
         tasks.spawn_until_shutdown(maps.run());
         if let Some(path) = defaults {
-            let follow = Follow { path, debounce, news, now: reload_now, shutdown: tasks.shutdown.clone() };
-            tasks.tasks.spawn(async move { follow.run().await.context("the defaults can't be followed") });
+            let follow = Follow { path, debounce, news, now: reload_now, shutdown };
+            tasks.spawn_fallible(async move { follow.run().await.context("the defaults can't be followed") });
         }
         tasks.until_all_ended().await.map(|()| Verdict::Good)
     }
@@ -264,129 +255,6 @@ fn holders(board: Arc<Board>, installation: Installation) -> impl Fn(&str) -> Ho
                 Holders::Known(live.into_iter().flat_map(|live| installation.authors_of(live)).collect())
             }
         }
-    }
-}
-
-/// Everything that runs side by side, and ends together.
-pub(super) struct Tasks {
-    tasks: JoinSet<anyhow::Result<()>>,
-    shutdown: CancellationToken,
-}
-
-/// What is known of the election.
-struct Election {
-    gate: Gate,
-    role: watch::Receiver<Role>,
-    holder: watch::Receiver<Option<Arc<str>>>,
-}
-
-/// What is seen of the cluster.
-struct Watched {
-    cluster: watch::Receiver<Option<ClusterState>>,
-    seen: mpsc::Receiver<Seen>,
-    gateways: mpsc::Receiver<GatewaySeen>,
-    need: watch::Sender<Need>,
-}
-
-impl Tasks {
-    /// Runs a task that ends by itself.
-    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(async move {
-            task.await;
-            Ok(())
-        });
-    }
-
-    /// Runs a task that ends by itself, and may end by an error.
-    pub(super) fn spawn_fallible(&mut self, task: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
-        self.tasks.spawn(task);
-    }
-
-    /// Runs a task that is dropped when the program ends.
-    pub(super) fn spawn_until_shutdown(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        let shutdown = self.shutdown.clone();
-        self.spawn(async move {
-            shutdown.run_until_cancelled_owned(task).await;
-        });
-    }
-
-    /// Takes part in the election, as a candidate of this namespace and identity; who is none writes at once.
-    fn elect(&mut self, client: &Client, candidate: Option<(String, String)>, written: &CancellationToken) -> Election {
-        let (holds, holder) = watch::channel(None);
-        let Some((namespace, identity)) = candidate else {
-            return Election { gate: Gate::Open, role: watch::channel(Role::Leader).1, holder };
-        };
-        let (term, (sender, role)) = (LeaseTerm::default(), watch::channel(Role::Standby));
-        let gate = Gate::Lease(term.clone());
-        let (client, shutdown) = (client.clone(), written.clone());
-        self.spawn(Elect { client, namespace, identity, term, role: sender, holder: holds, shutdown }.run());
-        Election { gate, role, holder }
-    }
-
-    async fn serve_pages(&mut self, listen: Address, admin_listen: Address, pages: Pages) -> anyhow::Result<()> {
-        self.serve(listen, |_| serve::public(pages.clone()), "health and metrics").await?;
-        self.serve(admin_listen, |address| serve::admin(pages, address), "status").await
-    }
-
-    async fn serve(
-        &mut self,
-        address: Address,
-        router: impl FnOnce(SocketAddr) -> axum::Router,
-        what: &str,
-    ) -> anyhow::Result<()> {
-        let Address(Some(address)) = address else { return Ok(()) };
-        let listener = serve::bind(address).await?;
-        let address = listener.local_addr()?;
-        info!(%address, "serving {what}");
-        let (router, shutdown) = (router(address), self.shutdown.clone());
-        self.tasks.spawn(async move { Ok(serve::serve(listener, router, shutdown).await?) });
-        Ok(())
-    }
-
-    fn watch(&mut self, client: &Client) -> Watched {
-        let (state, cluster) = watch::channel(None);
-        let (seen_sender, seen) = mpsc::channel(EVENTS);
-        let (gateways_sender, gateways) = mpsc::channel(EVENTS);
-        let (need, needed) = watch::channel(Need::None);
-        let doubt = Arc::new(Notify::new());
-        self.spawn_until_shutdown(FollowFacts { client: client.clone(), state, doubt: doubt.clone() }.run());
-        let (client, state) = (client.clone(), cluster.clone());
-        let classes = WatchClasses { client: client.clone(), state: state.clone(), doubt, seen: seen_sender };
-        self.spawn_until_shutdown(classes.run());
-        self.spawn_until_shutdown(WatchGateways { client, state, need: needed, seen: gateways_sender }.run());
-        Watched { cluster, seen, gateways, need }
-    }
-
-    /// Sends Events, and tells each load of the defaults by one.
-    fn tell(
-        &mut self,
-        events: &Events,
-        publish: PublishEvents,
-        (changes, role): (mpsc::Receiver<Change>, watch::Receiver<Role>),
-        written: &CancellationToken,
-    ) {
-        self.spawn_until_shutdown(tell_loads(Pod::own(), changes, role, events.clone()));
-        let written = written.clone();
-        self.spawn(async move {
-            let mut publishing = std::pin::pin!(publish.run());
-            tokio::select! {
-                () = written.cancelled() => {}
-                () = &mut publishing => return,
-            }
-            // What the last passes tell is still sent, if that is soon done.
-            let _ = tokio::time::timeout(LAST_EVENTS, publishing).await;
-        });
-    }
-
-    /// Whatever ends first, asked for or not, ends the rest: half a controller is worse than a restart.
-    async fn until_all_ended(mut self) -> anyhow::Result<()> {
-        let mut ended = Ok(());
-        while let Some(result) = self.tasks.join_next().await {
-            ended = ended.and(result?);
-            self.shutdown.cancel();
-        }
-        info!("ended");
-        ended
     }
 }
 
