@@ -326,16 +326,22 @@ async fn only_a_deletion_removes_what_a_team_s_config_map_held() {
     program.class_is(&s.name("platform"), "Unchanged").await;
 }
 
+/// The ConfigMap `one` gives a class, loses its label, and is deleted then; the class's name.
+async fn lose_label_then_map(s: &Scenario, program: &Program, namespace: &str) -> String {
+    let name = s.name("a-1");
+    s.files(namespace, "one", &[plain(&name)]).await;
+    s.class_where(&name, "is there", |class| !class.is_null()).await;
+    s.config_map(namespace, "one", None, &[plain(&name)]).await;
+    program.source_is(&source(namespace, "one"), "Rejected", &["label-lost"]).await;
+    s.delete_config_map(namespace, "one").await;
+    name
+}
+
 /// No watch tells it, and others' changes must not keep us from looking.
 #[tokio::test]
 async fn a_config_map_that_lost_its_label_is_looked_for_however_busy_its_namespace_is() {
     let (s, program, namespace) = team("tenantbusy", &json!({})).await;
-    let name = s.name("a-1");
-    s.files(&namespace, "one", &[plain(&name)]).await;
-    s.class_where(&name, "is there", |class| !class.is_null()).await;
-    s.config_map(&namespace, "one", None, &[plain(&name)]).await;
-    program.source_is(&source(&namespace, "one"), "Rejected", &["label-lost"]).await;
-    s.delete_config_map(&namespace, "one").await;
+    let name = lose_label_then_map(&s, &program, &namespace).await;
     let busy = async {
         for turn in 0.. {
             let other = with(plain(&s.name("a-2")), "/spec/description", json!(format!("turn {turn}")));
@@ -352,12 +358,7 @@ async fn a_config_map_that_lost_its_label_is_looked_for_however_busy_its_namespa
 #[tokio::test]
 async fn a_config_map_that_loses_its_label_and_is_then_deleted_is_deleted() {
     let (s, program, namespace) = team("tenantlater", &json!({})).await;
-    let name = s.name("a-1");
-    s.files(&namespace, "one", &[plain(&name)]).await;
-    s.class_where(&name, "is there", |class| !class.is_null()).await;
-    s.config_map(&namespace, "one", None, &[plain(&name)]).await;
-    program.source_is(&source(&namespace, "one"), "Rejected", &["label-lost"]).await;
-    s.delete_config_map(&namespace, "one").await;
+    let name = lose_label_then_map(&s, &program, &namespace).await;
     s.class_where(&name, "is released", |class| managers_of(class) == RELEASED).await;
 }
 
