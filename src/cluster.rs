@@ -31,6 +31,7 @@ pub mod removal;
 mod requests;
 mod rewrite;
 pub mod tell_loads;
+mod transport;
 pub mod watch;
 pub mod watch_config_maps;
 pub mod watch_gateways;

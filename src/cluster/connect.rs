@@ -11,6 +11,7 @@ use super::api::DEADLINE;
 use super::bounds::Bounds;
 use super::reach::Reach;
 use super::requests::CountRequests;
+use super::transport::transport;
 use crate::metrics::Metrics;
 
 /// Where a Pod finds the namespace of its ServiceAccount.
@@ -125,6 +126,12 @@ pub async fn connect(
     config.default_retry = false;
     config.connect_timeout = Some(DEADLINE);
     config.write_timeout = Some(DEADLINE);
-    let client = ClientBuilder::try_from(config).map_err(|source| ConnectError::Client { source })?;
-    Ok(client.with_layer(&CountRequests::new(metrics.clone())).with_layer(&Bounds { reach: reach.clone() }).build())
+    let unusable = |source| ConnectError::Client { source };
+    let (count, bounds) = (CountRequests::new(metrics.clone()), Bounds { reach: reach.clone() });
+    if config.proxy_url.is_some() {
+        let client = ClientBuilder::try_from(config).map_err(unusable)?;
+        return Ok(client.with_layer(&count).with_layer(&bounds).build());
+    }
+    let transport = transport(&config).map_err(unusable)?;
+    Ok(ClientBuilder::new(transport, config.default_namespace).with_layer(&count).with_layer(&bounds).build())
 }
