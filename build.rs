@@ -3,18 +3,25 @@
 //! Half of the code that stays in memory never runs: it stands beside code that does. `link/order.ld` puts what a
 //! controller at work runs together. And relocations are packed where the C library can unpack them (glibc 2.36, musl):
 //! as a table they are 0.7 MiB, all of which is read at each start.
+//!
+//! Symbols are left out here and not by the profile, because that would be part of the hashes in the names of functions,
+//! and the order is made from a build that has them: `CLASSKEEPER_SYMBOLS=1 cargo build --release`.
 
 use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=link/order.ld");
+    println!("cargo::rerun-if-env-changed=CLASSKEEPER_SYMBOLS");
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     if variable("PROFILE") != "release" || variable("CARGO_CFG_TARGET_OS") != "linux" {
         return;
     }
     let argument = |argument: &str| println!("cargo::rustc-link-arg-bin=classkeeper=-Wl,{argument}");
     argument(&format!("-T,{}/link/order.ld", variable("CARGO_MANIFEST_DIR")));
+    if variable("CLASSKEEPER_SYMBOLS").is_empty() {
+        argument("--strip-all");
+    }
     // The library of the machine that builds is the one that runs it only if it's built for that machine.
     let is_native = variable("HOST") == variable("TARGET");
     if variable("CARGO_CFG_TARGET_ENV") == "gnu" && is_native && glibc().is_some_and(|version| version >= (2, 36)) {

@@ -53,7 +53,7 @@ enum Command {
     },
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Up { crds, kubernetes, until_eof, apiserver_args } => {
