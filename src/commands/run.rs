@@ -121,6 +121,8 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 impl Args {
     pub(super) fn run(self, global: &Global) -> anyhow::Result<Verdict> {
+        must_exist(self.defaults.as_deref())?;
+        self.webhook.check()?;
         runtime()?.block_on(self.keep(global))
     }
 
@@ -138,7 +140,6 @@ impl Args {
             installation,
             webhook,
         } = self;
-        must_exist(defaults.as_deref())?;
         let metrics = Arc::new(Metrics::default());
         let (reach, journal) = (Arc::<Reach>::default(), Arc::<Journal>::default());
         let client = connect(global.kubeconfig.as_deref(), global.context.as_deref(), &metrics, &reach).await?;

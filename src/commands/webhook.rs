@@ -27,6 +27,8 @@ use crate::serve;
 const SERVICE: &str = "classkeeper";
 /// The Secret that keeps the certificates, in the namespace of the program's own objects.
 const SECRET: &str = "classkeeper-webhook";
+/// The ValidatingWebhookConfiguration, as it is shipped.
+const CONFIGURATION: &str = "classkeeper";
 
 /// What of `run` is about admission.
 #[derive(Debug, clap::Args)]
@@ -39,9 +41,9 @@ pub(super) struct Webhook {
     /// The Secret in which the webhook's certificates are kept; without it, classkeeper-webhook in --namespace
     #[arg(long, value_name = "NS/NAME", value_parser = object, conflicts_with = "webhook_cert_dir")]
     webhook_secret: Option<(String, String)>,
-    /// The ValidatingWebhookConfiguration whose webhooks are to trust the certificates
-    #[arg(long, value_name = "NAME", default_value = "classkeeper")]
-    webhook_config: String,
+    /// The ValidatingWebhookConfiguration whose webhooks are to trust the certificates; without it, classkeeper
+    #[arg(long, value_name = "NAME")]
+    webhook_config: Option<String>,
     /// A host name or an address by which the webhook is called, once for each; without it, the Service's names
     #[arg(long, value_name = "NAME", conflicts_with = "webhook_cert_dir")]
     webhook_san: Vec<String>,
@@ -70,27 +72,32 @@ pub(super) struct Shared {
 }
 
 impl Webhook {
+    /// Whether this makes sense, found out before anything else is done.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let Self { webhook_listen, webhook_secret, webhook_config, webhook_san, webhook_cert_dir } = self;
+        let is_any_given = webhook_secret.is_some()
+            || webhook_config.is_some()
+            || !webhook_san.is_empty()
+            || webhook_cert_dir.is_some();
+        if webhook_listen.0.is_none() && is_any_given {
+            let advice = "add --webhook-listen 0.0.0.0:9443, or leave the other --webhook options out";
+            return Err(Advised::new("what is said of the webhook needs --webhook-listen", advice).into());
+        }
+        if let Some(missing) = webhook_cert_dir.as_deref().filter(|directory| !directory.exists()) {
+            let advice = "mount the Secret with tls.crt and tls.key there, or leave --webhook-cert-dir out";
+            return Err(Advised::new(format!("there is no directory {}", missing.display()), advice).into());
+        }
+        Ok(())
+    }
+
     /// Serves admission, and keeps its certificates.
     pub(super) async fn serve(self, admission: Admission, shared: Shared, tasks: &mut Tasks) -> anyhow::Result<()> {
         let Self { webhook_listen, webhook_secret, webhook_config, webhook_san, webhook_cert_dir } = self;
         let Shared { client, namespace, gate, role, shutdown } = shared;
-        let Address(Some(listen)) = webhook_listen else {
-            if webhook_secret.is_some() || !webhook_san.is_empty() || webhook_cert_dir.is_some() {
-                return Err(Advised::new(
-                    "what is said of the webhook needs --webhook-listen",
-                    "add --webhook-listen 0.0.0.0:9443, or leave the other --webhook options out",
-                )
-                .into());
-            }
-            return Ok(());
-        };
+        let Address(Some(listen)) = webhook_listen else { return Ok(()) };
         let served = Arc::new(Served::default());
         let metrics = admission.metrics.clone();
         if let Some(directory) = webhook_cert_dir {
-            if !directory.exists() {
-                let advice = "mount the Secret with tls.crt and tls.key there, or leave --webhook-cert-dir out";
-                return Err(Advised::new(format!("there is no directory {}", directory.display()), advice).into());
-            }
             let follow = FollowMounted { directory, served: served.clone(), metrics };
             let shutdown = shutdown.clone();
             tasks.spawn_fallible(async move {
@@ -106,7 +113,8 @@ impl Webhook {
             };
             let names = names.iter().map(|name| server_name(name)).collect::<Result<_, _>>()?;
             let secret = webhook_secret.unwrap_or_else(|| (namespace, SECRET.to_owned()));
-            let store = Store::new(client, admission.installation.platform(), secret, webhook_config);
+            let configuration = webhook_config.unwrap_or_else(|| CONFIGURATION.to_owned());
+            let store = Store::new(client, admission.installation.platform(), secret, configuration);
             let keep = KeepCertificates { store, names, served: served.clone(), gate, role, metrics };
             tasks.spawn_until_shutdown(keep.run());
         }
