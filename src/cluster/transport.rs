@@ -23,10 +23,7 @@ pub(super) fn transport(
     + 'static,
     kube::Error,
 > {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(tcp)?);
+    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(tcp())?);
     connector.set_connect_timeout(config.connect_timeout);
     connector.set_read_timeout(config.read_timeout);
     connector.set_write_timeout(config.write_timeout);
@@ -37,4 +34,27 @@ pub(super) fn transport(
         .layer(config.extra_headers_layer()?)
         .map_err(BoxError::from)
         .service(http))
+}
+
+fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    // TLS is above it.
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_sends_at_once() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("https://{}", server.local_addr().unwrap()).parse().unwrap();
+        let connection = tcp().call(address).await.unwrap();
+        assert!(connection.inner().nodelay().unwrap(), "Nagle's algorithm is on");
+    }
 }

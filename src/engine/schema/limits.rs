@@ -3,105 +3,16 @@
 //! Each rule stands here once, with the words in which it is told: to the schema, and through it to the loader. The
 //! messages continue a sentence that names the value: `metadata.name "A" must consist of …`.
 
+mod text;
+
 use gateway_api::gatewayclasses::GatewayClassSpec;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use crate::engine::expression;
+use self::text::{
+    CONTROLLER_NAME_GLOB, DNS_LABEL, GROUP_KIND, LABEL, LABEL_KEY, NAME, NAME_GLOB, PARAMETERS_NAMESPACE, Text, WHEN,
+};
 use crate::engine::template::text::EXPRESSION;
-
-/// `when`: the length that its compiler takes. What it may say, no schema can tell.
-const WHEN: Text = Text { min: 1, max: expression::LENGTH_AT_MOST, form: None };
-
-/// What a string may be.
-struct Text {
-    /// The least number of characters.
-    min: u32,
-    /// The greatest number of characters.
-    max: u32,
-    /// What it must match, and that in words.
-    form: Option<(&'static str, &'static str)>,
-}
-
-/// `metadata.name`: a DNS subdomain (RFC 1123), as the API server takes it.
-const NAME: Text = Text {
-    min: 1,
-    max: 253,
-    form: Some((
-        r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
-        "must consist of lower-case letters, digits, - and ., and begin and end with a letter or digit",
-    )),
-};
-
-/// A DNS label (RFC 1123), such as the name of a namespace.
-const DNS_LABEL: Text = Text {
-    min: 1,
-    max: 63,
-    form: Some((
-        r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        "must consist of lower-case letters, digits and -, and begin and end with a letter or digit",
-    )),
-};
-
-/// A pattern of names of classes.
-const NAME_GLOB: Text = Text {
-    min: 1,
-    max: 253,
-    form: Some((
-        r"^[a-z0-9*]([-a-z0-9.*]*[a-z0-9*])?$",
-        "must consist of lower-case letters, digits, -, . and * for any characters, and not begin or end with - or .",
-    )),
-};
-
-/// A pattern of `controllerName`s.
-const CONTROLLER_NAME_GLOB: Text = Text {
-    min: 1,
-    max: 253,
-    form: Some((
-        r"^[a-z0-9*][-A-Za-z0-9/._~%!$&'()*+,;=:]*$",
-        "must be a controllerName such as example.com/gateway-controller, in which * stands for any characters",
-    )),
-};
-
-/// A namespace of parameters, or none.
-const PARAMETERS_NAMESPACE: Text = Text {
-    min: 0,
-    max: 63,
-    form: Some((
-        r"^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        "must be the name of a namespace, or empty for cluster-scoped parameters",
-    )),
-};
-
-/// A kind of parameters.
-const GROUP_KIND: Text = Text {
-    min: 1,
-    max: 317,
-    form: Some((
-        r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?/[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$",
-        "must be a group and a kind such as gateway.example.com/Parameters, or /ConfigMap in the core group",
-    )),
-};
-
-/// The value of a label.
-const LABEL: Text = Text {
-    min: 0,
-    max: 63,
-    form: Some((
-        r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$",
-        "must consist of letters, digits, -, _ and ., and begin and end with a letter or digit",
-    )),
-};
-
-/// The key of a label, where one is asked for: a qualified name, whoever it belongs to.
-const LABEL_KEY: Text = Text {
-    min: 1,
-    max: 317,
-    form: Some((
-        r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$",
-        "must be a name such as team, or with a domain before it: example.com/team",
-    )),
-};
 
 /// `spec`, by JSON pointer. From the CRD `gatewayclasses.gateway.networking.k8s.io` of the Gateway API v1.6.3.
 const SPEC: [(&str, Text); 6] = [
@@ -167,27 +78,6 @@ const FORBIDDEN: [(&str, &str); 4] = [
     ("namespace", "can't be set: a GatewayClass belongs to the whole cluster"),
     ("generateName", "can't be set: a default needs the name that Gateways refer to"),
 ];
-
-impl Text {
-    /// Writes the limit into a string's schema.
-    fn limit(&self, schema: &mut Schema) {
-        schema.insert("type".to_owned(), "string".into());
-        if self.min > 0 {
-            schema.insert("minLength".to_owned(), self.min.into());
-        }
-        schema.insert("maxLength".to_owned(), self.max.into());
-        if let Some((pattern, message)) = self.form {
-            schema.insert("pattern".to_owned(), pattern.into());
-            schema.insert("patternErrorMessage".to_owned(), message.into());
-        }
-    }
-
-    fn schema(&self) -> Schema {
-        let mut schema = Schema::default();
-        self.limit(&mut schema);
-        schema
-    }
-}
 
 /// `spec`: the Gateway API's own type with the CRD's limits.
 pub(in crate::engine) fn spec(generator: &mut SchemaGenerator) -> Schema {
