@@ -1,7 +1,7 @@
 //! Tells the linker how to lay the program out, in release builds for Linux.
 //!
 //! Half of the code that stays in memory never runs: it stands beside code that does. `link/order.ld` puts what a
-//! controller at work runs together. And relocations are packed where the C library can unpack them (glibc 2.36, musl):
+//! controller at work runs together. And relocations are packed where the C library can unpack them (glibc 2.36, musl 1.2.4):
 //! as a table they are 0.7 MiB, all of which is read at each start.
 //!
 //! Symbols are left out here and not by the profile, because that would be part of the hashes in the names of functions,
@@ -22,9 +22,14 @@ fn main() {
     if variable("CLASSKEEPER_SYMBOLS").is_empty() {
         argument("--strip-all");
     }
-    // The library of the machine that builds is the one that runs it only if it's built for that machine.
-    let is_native = variable("HOST") == variable("TARGET");
-    if variable("CARGO_CFG_TARGET_ENV") == "gnu" && is_native && glibc().is_some_and(|version| version >= (2, 36)) {
+    let unpacks = match &*variable("CARGO_CFG_TARGET_ENV") {
+        // The library of the machine that builds is the one that runs it only if it's built for that machine.
+        "gnu" => variable("HOST") == variable("TARGET") && glibc().is_some_and(|version| version >= (2, 36)),
+        // It comes with the compiler: 1.2.5 since Rust 1.93, and since 1.2.4 it does.
+        "musl" => true,
+        _ => false,
+    };
+    if unpacks {
         argument("-z,pack-relative-relocs");
     }
 }
