@@ -121,7 +121,8 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 impl Args {
     pub(super) fn run(self, global: &Global) -> anyhow::Result<Verdict> {
-        must_exist(self.defaults.as_deref())?;
+        let advice = "make it, or give another directory by --defaults; in a Pod, mount the ConfigMap there";
+        must_exist(self.defaults.as_deref(), advice)?;
         self.webhook.check()?;
         runtime()?.block_on(self.keep(global))
     }
@@ -230,9 +231,8 @@ impl Args {
 }
 
 /// A directory that isn't there is wrong use; one that is empty may be filled later.
-fn must_exist(directory: Option<&Path>) -> anyhow::Result<()> {
+pub(super) fn must_exist(directory: Option<&Path>, advice: &'static str) -> anyhow::Result<()> {
     let Some(missing) = directory.filter(|path| !path.exists()) else { return Ok(()) };
-    let advice = "make it, or give another directory by --defaults; in a Pod, mount the ConfigMap there";
     Err(Advised::new(format!("there is no directory {}", missing.display()), advice).into())
 }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::advice::Advised;
-use super::run::{Address, Tasks, address};
+use super::run::{Address, Tasks, address, must_exist};
 use crate::admission::Admission;
 use crate::admission::certificate::server_name;
 use crate::admission::keep::KeepCertificates;
@@ -83,11 +83,8 @@ impl Webhook {
             let advice = "add --webhook-listen 0.0.0.0:9443, or leave the other --webhook options out";
             return Err(Advised::new("what is said of the webhook needs --webhook-listen", advice).into());
         }
-        if let Some(missing) = webhook_cert_dir.as_deref().filter(|directory| !directory.exists()) {
-            let advice = "mount the Secret with tls.crt and tls.key there, or leave --webhook-cert-dir out";
-            return Err(Advised::new(format!("there is no directory {}", missing.display()), advice).into());
-        }
-        Ok(())
+        let advice = "mount the Secret with tls.crt and tls.key there, or leave --webhook-cert-dir out";
+        must_exist(webhook_cert_dir.as_deref(), advice)
     }
 
     /// Serves admission, and keeps its certificates.
