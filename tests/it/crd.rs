@@ -26,11 +26,14 @@ async fn the_kind_may_come_late_go_and_return() {
     control_plane.install_crds(GATEWAY_API_VERSION).await.unwrap();
     s.class_where(&name, "is there", |class| !class.is_null()).await;
     s.class_where(&stays, "is there", |class| !class.is_null()).await;
+    s.is_remembered(&stays).await;
     control_plane.remove_crds().await.unwrap();
     eventually("it waits again", blocked).await;
+    s.is_forgotten(&stays).await;
     assert_eq!(program.get("/readyz").await.0, 200, "the kind is known to be absent");
     control_plane.install_crds(GATEWAY_API_VERSION).await.unwrap();
     s.class_where(&name, "is back", |class| !class.is_null()).await;
     s.class_where(&stays, "is back: it went with its kind", |class| !class.is_null()).await;
+    s.is_remembered(&stays).await;
     s.stays_quiet().await;
 }

@@ -230,22 +230,6 @@ async fn a_terminating_class_is_waited_for() {
     s.class_where(&name, "is created anew", is).await;
 }
 
-/// What classkeeper remembers of this scenario's classes in the ConfigMap `classkeeper-state`.
-async fn remembered(s: &Scenario) -> Value {
-    let map = s.object("/api/v1/namespaces/default/configmaps/classkeeper-state").await;
-    let text = map["data"][format!("{}.json", s.manager())].as_str().unwrap_or("null");
-    serde_json::from_str(text).unwrap()
-}
-
-/// Waits until a class's name is kept.
-async fn is_remembered(s: &Scenario, name: &str) {
-    eventually("its name is kept", || async {
-        let names = remembered(s).await;
-        if names[name].is_string() { Ok(()) } else { Err(names) }
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn a_deleted_class_that_may_stay_so_stays_deleted() {
     let s = Scenario::new("staydeleted").await;
@@ -257,8 +241,8 @@ async fn a_deleted_class_that_may_stay_so_stays_deleted() {
     for name in [&stays, &returns] {
         s.class_where(name, "is there", |class| !class.is_null()).await;
     }
-    is_remembered(&s, &stays).await;
-    assert_eq!(remembered(&s).await.as_object().unwrap().len(), 1, "of the other one nothing need be kept");
+    s.is_remembered(&stays).await;
+    assert_eq!(s.remembered().await.as_object().unwrap().len(), 1, "of the other one nothing need be kept");
     let uid = s.get(&returns).await["metadata"]["uid"].clone();
     s.delete(&stays).await;
     s.delete(&returns).await;
@@ -278,11 +262,11 @@ async fn a_deleted_class_that_may_stay_so_stays_deleted() {
     s.class_where(&returns, "is changed", |class| class["spec"]["description"] == "second").await;
     s.class_stays(&stays, "deleted", Value::is_null).await;
     // Its own change does.
-    let before = remembered(&s).await;
+    let before = s.remembered().await;
     s.mount(&both(&with(stay, "/spec/description", json!("second"))));
     s.class_where(&stays, "is created", |class| class["spec"]["description"] == "second").await;
     eventually("it is remembered as what it is now", || async {
-        let now = remembered(&s).await;
+        let now = s.remembered().await;
         if now[&stays].is_string() && now != before { Ok(()) } else { Err(now) }
     })
     .await;
@@ -326,6 +310,7 @@ async fn a_class_that_was_deleted_with_its_default_is_created_when_the_default_c
 async fn a_class_that_we_delete_to_recreate_it_does_not_count_as_deleted_by_somebody() {
     let how = json!({"onReplace": "Recreate", "onDelete": "StayDeleted"});
     let (s, program, name) = kept("stayreplaced", &how).await;
+    s.is_remembered(&name).await;
     let uid = s.get(&name).await["metadata"]["uid"].clone();
     let hold = |finalizers: Value| json!({"metadata": {"finalizers": finalizers}});
     s.edit(&name, "theirs", &hold(json!(["example.com/hold"]))).await;
@@ -335,13 +320,14 @@ async fn a_class_that_we_delete_to_recreate_it_does_not_count_as_deleted_by_some
     s.delete_gateway(&name).await;
     // Somebody's finalizer holds it for a while.
     program.class_where(&name, "Terminating", |class| class["reason"] == "Terminating").await;
+    s.is_forgotten(&name).await;
     s.edit(&name, "theirs", &json!({"metadata": {"labels": {"extra": "1"}}})).await;
     s.stays_quiet().await;
     s.edit(&name, "theirs", &hold(Value::Null)).await;
     let is = |class: &Value| class["spec"]["controllerName"] == "example.com/other" && class["metadata"]["uid"] != uid;
     s.class_where(&name, "is created anew", is).await;
     // And when somebody deletes it then, it stays so.
-    is_remembered(&s, &name).await;
+    s.is_remembered(&name).await;
     s.delete(&name).await;
     program.class_is(&name, "Skipped").await;
     s.class_stays(&name, "deleted", Value::is_null).await;

@@ -142,7 +142,12 @@ impl Scenario {
 
     /// The class on the server; null if there is none.
     pub async fn get(&self, name: &str) -> Value {
-        self.object(&format!("{}/{name}", self.classes())).await
+        self.try_get(name).await.unwrap()
+    }
+
+    /// The same, where the server may be busy with the kind.
+    async fn try_get(&self, name: &str) -> Result<Value, kube::Error> {
+        self.try_object(&format!("{}/{name}", self.classes())).await
     }
 
     /// Somebody edits a class: a merge patch, as `kubectl edit` and `kubectl label` send.
@@ -198,11 +203,40 @@ impl Scenario {
 
     /// Some object on the server; null if there is none.
     pub async fn object(&self, path: &str) -> Value {
+        self.try_object(path).await.unwrap()
+    }
+
+    async fn try_object(&self, path: &str) -> Result<Value, kube::Error> {
         match self.request(Method::GET, path, "", &Value::Null).await {
-            Ok(object) => object,
-            Err(kube::Error::Api(status)) if status.code == 404 => Value::Null,
-            Err(error) => panic!("{error}"),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(Value::Null),
+            answer => answer,
         }
+    }
+
+    /// The names that classkeeper keeps of this scenario's classes, of those that may stay deleted, in the ConfigMap
+    /// `classkeeper-state`; null if it keeps none.
+    pub async fn remembered(&self) -> Value {
+        let map = self.object("/api/v1/namespaces/default/configmaps/classkeeper-state").await;
+        let text = map["data"][format!("{}.json", self.manager())].as_str().unwrap_or("null");
+        serde_json::from_str(text).unwrap()
+    }
+
+    /// Waits until a class's name is kept: a write that follows those to the class.
+    pub async fn is_remembered(&self, name: &str) {
+        eventually("its name is kept", || async {
+            let names = self.remembered().await;
+            if names[name].is_string() { Ok(()) } else { Err(names) }
+        })
+        .await;
+    }
+
+    /// Waits until a class's name is no longer kept.
+    pub async fn is_forgotten(&self, name: &str) {
+        eventually("its name is no longer kept", || async {
+            let names = self.remembered().await;
+            if names[name].is_null() { Ok(()) } else { Err(names) }
+        })
+        .await;
     }
 
     /// Somebody creates an object.
@@ -253,8 +287,11 @@ impl Scenario {
     /// Waits until the class is as the probe wants; the class then.
     pub async fn class_where(&self, name: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         eventually(&format!("class {name}: {what}"), || async {
-            let class = self.get(name).await;
-            if is(&class) { Ok(class) } else { Err(format!("{class:#}")) }
+            match self.try_get(name).await {
+                Ok(class) if is(&class) => Ok(class),
+                Ok(class) => Err(format!("{class:#}")),
+                Err(error) => Err(error.to_string()),
+            }
         })
         .await
     }
@@ -275,7 +312,7 @@ impl Scenario {
         let start = Instant::now();
         while start.elapsed() < CALM {
             let writes = self.proxy.writes();
-            assert_eq!(writes.len(), before, "after {:?}: {:#?}", start.elapsed(), writes.last());
+            assert_eq!(writes.len(), before, "after {:?}: {:#?}", start.elapsed(), &writes[before..]);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
