@@ -143,8 +143,16 @@ impl ClassCache {
             return;
         }
         let (name, version) = (live.name.clone(), live.resource_version.clone());
-        match self.store(live) {
-            Effect::None => {}
+        match self.store(live.clone()) {
+            // The same state, and yet more of it perhaps: right after the CRD got a field, the watch shows it without, and
+            // the request was answered by the new schema.
+            Effect::None => {
+                if let Some(known) = self.classes.get_mut(&name)
+                    && (&known.uid, &known.resource_version) == (&live.uid, &version)
+                {
+                    *known = live;
+                }
+            }
             Effect::Class(_) | Effect::All => {
                 self.unconfirmed.insert(name, version);
             }
@@ -243,6 +251,23 @@ mod tests {
         assert_eq!(cache.see(Seen::Listed), Effect::All);
         cache.answer(class("first", 2));
         assert!(cache.get("a").is_none());
+    }
+
+    #[test]
+    fn of_one_version_the_answer_is_believed_and_not_the_watch() {
+        let of_schema = |description: Option<&str>| {
+            let metadata = json!({"name": "a", "uid": "first", "resourceVersion": "2"});
+            let metadata: ObjectMeta = serde_json::from_value(metadata).unwrap();
+            let spec = description.map(|text| ("spec".to_owned(), json!({"description": text})));
+            Arc::new(Live::new(metadata, spec.into_iter().collect()).unwrap())
+        };
+        let (old, new) = (of_schema(None), of_schema(Some("a")));
+        let mut cache = synced(class("first", 1));
+        cache.see(Seen::Changed(old.clone()));
+        cache.answer(new.clone());
+        assert_eq!(cache.get("a"), Some(&new));
+        assert_eq!(cache.see(Seen::Changed(old)), Effect::None);
+        assert_eq!(cache.get("a"), Some(&new));
     }
 
     fn named(name: &str, version: u32) -> Arc<Live> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::program::Program;
-use crate::scenario::{Scenario, default, policy, with};
+use crate::scenario::{self, Scenario, default, policy, with};
 
 /// Somebody who sends the same edit again and again, whatever is there.
 struct Looper {
@@ -44,13 +44,9 @@ impl Looper {
 }
 
 async fn kept(prefix: &'static str, how: &Value) -> (Arc<Scenario>, Program, String) {
-    let s = Arc::new(Scenario::new(prefix).await);
-    let name = s.name("a");
-    s.mount(&[policy(default(&name), how)]);
-    let program = s.run().await;
-    s.class_where(&name, "is there", |class| !class.is_null()).await;
+    let (s, program, name) = scenario::kept(prefix, how).await;
     s.stays_quiet().await;
-    (s, program, name)
+    (Arc::new(s), program, name)
 }
 
 fn status(accepted: &str, turn: usize) -> Value {

@@ -3,21 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::program::Program;
-use crate::scenario::{Scenario, class, default, managers, owned, unit, with, without};
-
-async fn kept(prefix: &'static str) -> (Scenario, Program, String) {
-    let s = Scenario::new(prefix).await;
-    let name = s.name("a");
-    s.mount(&[default(&name)]);
-    let program = s.run().await;
-    s.class_where(&name, "is there", |class| !class.is_null()).await;
-    (s, program, name)
-}
+use crate::scenario::{Scenario, class, default, kept, managers, owned, unit, with, without};
 
 #[tokio::test]
 async fn an_update_that_sets_the_equal_value_claims_nothing() {
-    let (s, _program, name) = kept("lawequal").await;
+    let (s, _program, name) = kept("lawequal", &json!({})).await;
     s.edit(&name, "kubectl-edit", &json!({"spec": {"description": "first"}})).await;
     s.mount(&[with(default(&name), "/spec/description", json!("second"))]);
     let class = s.class_where(&name, "follows the file", |class| class["spec"]["description"] == "second").await;
@@ -27,7 +17,7 @@ async fn an_update_that_sets_the_equal_value_claims_nothing() {
 
 #[tokio::test]
 async fn an_update_that_changes_our_value_takes_the_unit_off_our_entry() {
-    let (s, _program, name) = kept("lawupdate").await;
+    let (s, _program, name) = kept("lawupdate", &json!({})).await;
     let class = s.edit(&name, "kubectl-edit", &json!({"spec": {"description": "mine"}})).await;
     assert_eq!(owned(&class, &s.manager(), "Apply")["f:spec"]["f:description"], Value::Null);
     s.stays_quiet().await;
@@ -40,7 +30,7 @@ async fn an_update_that_changes_our_value_takes_the_unit_off_our_entry() {
 
 #[tokio::test]
 async fn a_shared_unit_is_yielded_and_ours_again_when_the_other_applier_drops_it() {
-    let (s, program, name) = kept("lawshared").await;
+    let (s, program, name) = kept("lawshared", &json!({})).await;
     let theirs = |spec: Value| class(&name, &spec);
     s.apply_as("flux", &theirs(json!({"description": "first"}))).await;
     s.stays_quiet().await;
@@ -56,7 +46,7 @@ async fn a_shared_unit_is_yielded_and_ours_again_when_the_other_applier_drops_it
 
 #[tokio::test]
 async fn an_applier_that_takes_our_unit_by_force_keeps_it_until_it_drops_it() {
-    let (s, program, name) = kept("lawforced").await;
+    let (s, program, name) = kept("lawforced", &json!({})).await;
     s.apply_as("flux", &class(&name, &json!({"description": "theirs"}))).await;
     program.class_where(&name, "yields", |class| unit(class, "spec.description")["action"] == "Yielded").await;
     s.class_stays(&name, "flux's", |class| class["spec"]["description"] == "theirs").await;
@@ -104,7 +94,7 @@ async fn a_unit_that_leaves_the_files_stays_while_an_updater_owns_it_and_is_repo
 
 #[tokio::test]
 async fn a_label_beside_ours_is_nobody_s_business_but_its_owner_s() {
-    let (s, _program, name) = kept("lawbeside").await;
+    let (s, _program, name) = kept("lawbeside", &json!({})).await;
     s.edit(&name, "kubectl-label", &json!({"metadata": {"labels": {"extra": "1"}}})).await;
     s.mount(&[without(default(&name), "/metadata/labels")]);
     let is = |class: &Value| class["metadata"]["labels"] == json!({"extra": "1"});

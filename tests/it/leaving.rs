@@ -15,8 +15,8 @@ async fn kept(prefix: &'static str, how: &Value) -> (Scenario, Program, String) 
     let name = s.name("a");
     s.mount(&[policy(default(&name), how), default(&s.name("stays"))]);
     let program = s.run_with(&AT_ONCE).await;
-    s.class_where(&name, "is there", |class| !class.is_null()).await;
-    s.class_where(&s.name("stays"), "is there", |class| !class.is_null()).await;
+    program.class_is(&name, "Unchanged").await;
+    program.class_is(&s.name("stays"), "Unchanged").await;
     (s, program, name)
 }
 

@@ -2,18 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::program::Program;
-use crate::scenario::{Scenario, class, default, eventually, managers, owned, policy, unit, with};
-
-/// A class that exists as its default with this policy says, and a program that keeps it.
-async fn kept(prefix: &'static str, how: &Value) -> (Scenario, Program, String) {
-    let s = Scenario::new(prefix).await;
-    let name = s.name("a");
-    s.mount(&[policy(default(&name), how)]);
-    let program = s.run().await;
-    s.class_where(&name, "is there", |class| !class.is_null()).await;
-    (s, program, name)
-}
+use crate::scenario::{Scenario, class, default, eventually, kept, managers, owned, policy, unit, with};
 
 /// The reference of the defaults.
 fn reference() -> Value {

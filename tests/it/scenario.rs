@@ -373,6 +373,16 @@ pub fn policy(default: Value, policy: &Value) -> Value {
     with(default, "/policy", policy.clone())
 }
 
+/// A scenario whose only class, `a`, is kept in this way and as wanted; the program that keeps it, and its name.
+pub async fn kept(prefix: &str, how: &Value) -> (Scenario, Program, String) {
+    let s = Scenario::new(prefix).await;
+    let name = s.name("a");
+    s.mount(&[policy(default(&name), how)]);
+    let program = s.run().await;
+    program.class_is(&name, "Unchanged").await;
+    (s, program, name)
+}
+
 /// A plain class: what somebody else than classkeeper creates or applies.
 pub fn class(name: &str, spec: &Value) -> Value {
     let mut class = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",

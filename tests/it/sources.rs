@@ -24,7 +24,7 @@ async fn a_config_map_is_followed_and_each_change_is_live_at_once() {
     let program = run(&s, &format!("{namespace}/defaults"));
     program.ready().await;
     s.class_where(&name, "is there", |class| !class.is_null()).await;
-    let told = program.class(&name).await["source"].clone();
+    let told = program.class_is(&name, "Unchanged").await["source"].clone();
     assert_eq!(told, json!(format!("configmap {namespace}/defaults/00.yaml:1")));
     let mut times = Vec::new();
     for turn in 1..=5 {

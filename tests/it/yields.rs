@@ -2,21 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::scenario::{Scenario, default, eventually, with, without};
-
-/// A class that exists as its default says, and a program that keeps it.
-async fn kept(prefix: &'static str) -> (Scenario, crate::program::Program, String) {
-    let s = Scenario::new(prefix).await;
-    let name = s.name("a");
-    s.mount(&[default(&name)]);
-    let program = s.run().await;
-    s.class_where(&name, "is there", |class| !class.is_null()).await;
-    (s, program, name)
-}
+use crate::scenario::{Scenario, default, eventually, kept, with, without};
 
 #[tokio::test]
 async fn a_user_s_label_stays() {
-    let (s, _program, name) = kept("label").await;
+    let (s, _program, name) = kept("label", &json!({})).await;
     s.edit(&name, "kubectl-label", &json!({"metadata": {"labels": {"team": "mine", "extra": "1"}}})).await;
     let theirs = json!({"team": "mine", "extra": "1"});
     s.class_stays(&name, "the user's", |class| class["metadata"]["labels"] == theirs).await;
@@ -31,7 +21,7 @@ async fn a_user_s_label_stays() {
 
 #[tokio::test]
 async fn a_user_s_description_stays() {
-    let (s, program, name) = kept("description").await;
+    let (s, program, name) = kept("description", &json!({})).await;
     s.edit(&name, "kubectl-edit", &json!({"spec": {"description": "mine"}})).await;
     s.class_stays(&name, "the user's", |class| class["spec"]["description"] == "mine").await;
     s.stays_quiet().await;
@@ -51,7 +41,7 @@ async fn a_user_s_description_stays() {
 
 #[tokio::test]
 async fn a_reference_of_which_a_user_changed_one_leaf_stays_whole() {
-    let (s, _program, name) = kept("leaf").await;
+    let (s, _program, name) = kept("leaf", &json!({})).await;
     s.edit(&name, "kubectl-edit", &json!({"spec": {"parametersRef": {"name": "mine"}}})).await;
     let theirs = with(default(""), "/spec/parametersRef/name", json!("mine"))["spec"]["parametersRef"].clone();
     s.class_stays(&name, "the user's", |class| class["spec"]["parametersRef"] == theirs).await;
@@ -92,7 +82,7 @@ async fn another_applier_s_value_stays_and_an_equal_one_is_shared() {
 
 #[tokio::test]
 async fn an_edit_that_comes_as_a_surprise_is_respected() {
-    let (s, program, name) = kept("surprise").await;
+    let (s, program, name) = kept("surprise", &json!({})).await;
     // The program is held while the user edits and the files change: its watch cache is old when it plans.
     program.signal("STOP");
     s.edit(&name, "kubectl-edit", &json!({"spec": {"description": "mine"}})).await;
@@ -108,7 +98,7 @@ async fn an_edit_that_comes_as_a_surprise_is_respected() {
 
 #[tokio::test]
 async fn a_unit_that_leaves_the_file_is_removed_unless_somebody_else_owns_it() {
-    let (s, _program, name) = kept("leaves").await;
+    let (s, _program, name) = kept("leaves", &json!({})).await;
     let shared = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
         "metadata": {"name": name, "annotations": {"example.com/note": "a"}},
         "spec": {"controllerName": "example.com/controller"}});
@@ -122,7 +112,7 @@ async fn a_unit_that_leaves_the_file_is_removed_unless_somebody_else_owns_it() {
 
 #[tokio::test]
 async fn a_paused_class_and_an_ignored_unit_are_left_alone() {
-    let (s, program, name) = kept("paused").await;
+    let (s, program, name) = kept("paused", &json!({})).await;
     let pause =
         json!({"metadata": {"annotations": {"classkeeper.dev/reconcile": "disabled"}, "labels": {"team": null}}});
     s.edit(&name, "kubectl-annotate", &pause).await;
