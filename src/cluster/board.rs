@@ -83,11 +83,18 @@ impl State {
         self.cache.see(seen)
     }
 
-    /// Takes in the server's answer to a write or a read of ours.
-    pub fn answer(&mut self, live: &Arc<Live>) {
-        let mut live = live.clone();
-        self.share(&mut live);
-        self.cache.answer(live);
+    /// Takes in what a pass found out: the class as the server last answered it, or that it is gone. The watch tells it
+    /// too, and may be late.
+    pub fn answer(&mut self, name: &str, pass: &Pass) {
+        match (&pass.live, &pass.found) {
+            (Some(live), _) => {
+                let mut live = live.clone();
+                self.share(&mut live);
+                self.cache.answer(live);
+            }
+            (None, Some(found)) => self.cache.answer_gone(name, &found.uid),
+            (None, None) => {}
+        }
     }
 
     /// Puts defaults in force; returns those that were.
@@ -136,9 +143,7 @@ impl Board {
     /// Notes what came of a pass; says what of it is news.
     pub fn settle(&self, task: &Task, pass: &Pass) -> News {
         let mut state = self.lock();
-        if let Some(live) = &pass.live {
-            state.answer(live);
-        }
+        state.answer(task.name(), pass);
         let before = state.verdicts.get(task.name());
         let was_as_wanted =
             before.is_some_and(|before| before.task.is_same_wish(task) && before.outcome == Outcome::Unchanged);

@@ -1,7 +1,10 @@
 //! What `policy` asks for: contract 1.1 and the rows of 2.1 that depend on it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
+use crate::proxy::Lateness;
 use crate::scenario::{Scenario, class, default, eventually, kept, managers, owned, policy, unit, with};
 
 /// The reference of the defaults.
@@ -288,6 +291,8 @@ async fn a_class_that_was_deleted_with_its_default_is_created_when_the_default_c
     s.class_where(&name, "is there", |class| !class.is_null()).await;
     assert!(program.stop("TERM").await.success());
     s.mount(&[default(&s.name("other"))]);
+    // The default is back before the watch tells that the class is gone.
+    s.proxy.tell_late(Lateness { events: Duration::from_millis(300), ..Lateness::default() });
     let _program = s.run_with(&["--removal-delay", "0s"]).await;
     s.class_where(&name, "is gone", Value::is_null).await;
     // Nobody but classkeeper deleted it.

@@ -50,9 +50,7 @@ impl Loop {
             && self.default(task.name()).is_none()
         {
             // The default left the files while the pass was under way: the next pass leaves the class.
-            if let Some(live) = &pass.live {
-                self.board.lock().answer(live);
-            }
+            self.board.lock().answer(task.name(), pass);
             self.look_for_leavers();
             return;
         }
@@ -152,7 +150,7 @@ impl Loop {
     fn finish_grip(&mut self, name: &Arc<str>, uid: &str, grip: Grip, pass: &Pass) {
         let now = Instant::now();
         match &pass.live {
-            Some(live) => self.board.lock().answer(live),
+            Some(_) => self.board.lock().answer(name, pass),
             None => self.board.lock().cache.answer_gone(name, uid),
         }
         if let Some(duration) = pass.writing {
