@@ -19,12 +19,28 @@ pub struct ClassCache {
     newest: Option<ResourceVersion>,
     /// The server's answers that no event has confirmed yet. A list may have been made before them.
     unconfirmed: HashMap<Arc<str>, ResourceVersion>,
-    /// The uids of the classes that went last. The answer to a request that was on its way meanwhile may still have one:
-    /// whoever takes the last finalizer off is answered by the class that is gone with it.
-    gone: VecDeque<Box<str>>,
+    /// The classes that went last. The answer to a request that was on its way meanwhile may still have one: whoever takes
+    /// the last finalizer off is answered by the class that is gone with it. And so may an event that comes late.
+    gone: VecDeque<Gone>,
 }
 
-/// How many uids of classes that went are kept: more than requests can be under way.
+/// A class that went.
+#[derive(Debug)]
+struct Gone {
+    uid: Box<str>,
+    proof: Proof,
+}
+
+/// How it is known that a class went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    /// The server said so.
+    Told,
+    /// A list doesn't have it. The list may be older than we think: an event shows that the class is there.
+    Unlisted,
+}
+
+/// How many of the classes that went are kept: more than requests can be under way.
 const GONE_AT_MOST: usize = 256;
 
 /// How far the cache can be trusted.
@@ -123,7 +139,7 @@ impl ClassCache {
             Seen::Deleted { name, uid, version } => {
                 // An old deletion says nothing about the class made since.
                 let is_gone = |live: &Arc<Live>| live.uid == uid || live.resource_version.is_older_than(&version);
-                remember(&mut self.gone, &uid);
+                remember(&mut self.gone, &uid, Proof::Told);
                 if self.unconfirmed.get(&name).is_some_and(|answer| answer.is_older_than(&version)) {
                     self.unconfirmed.remove(&name);
                 }
@@ -139,7 +155,7 @@ impl ClassCache {
     /// Takes in the server's answer to a write or a read of ours.
     pub fn answer(&mut self, live: Arc<Live>) {
         // It may have been on its way while the class went.
-        if self.gone.contains(&live.uid) {
+        if self.gone.iter().any(|gone| gone.uid == live.uid) {
             return;
         }
         let (name, version) = (live.name.clone(), live.resource_version.clone());
@@ -161,7 +177,7 @@ impl ClassCache {
 
     /// Takes in the server's answer that this class isn't there any more.
     pub fn answer_gone(&mut self, name: &str, uid: &str) {
-        remember(&mut self.gone, uid);
+        remember(&mut self.gone, uid, Proof::Told);
         if self.classes.get(name).is_some_and(|known| *known.uid == *uid) {
             self.classes.remove(name);
             self.unconfirmed.remove(name);
@@ -175,12 +191,14 @@ impl ClassCache {
         }
     }
 
-    /// Keeps a class unless a newer state of it is known; says whether that is news.
+    /// Keeps a class unless a newer state of it is known, or that it is gone; says whether that is news.
     fn store(&mut self, live: Arc<Live>) -> Effect {
         let name = live.name.clone();
+        let is_told_gone = || self.gone.iter().any(|gone| gone.proof == Proof::Told && gone.uid == live.uid);
         match self.classes.get(&name) {
             Some(known) if known.resource_version == live.resource_version && known.uid == live.uid => Effect::None,
             Some(known) if live.resource_version.is_older_than(&known.resource_version) => Effect::None,
+            None if is_told_gone() => Effect::None,
             Some(_) | None => {
                 self.classes.insert(name.clone(), live);
                 Effect::Class(name)
@@ -197,146 +215,19 @@ impl ClassCache {
             let stays = listed.contains(name) || unconfirmed.get(name).is_some_and(is_newer);
             if !stays {
                 unconfirmed.remove(name);
-                remember(gone, &live.uid);
+                remember(gone, &live.uid, Proof::Unlisted);
             }
             stays
         });
     }
 }
 
-fn remember(gone: &mut VecDeque<Box<str>>, uid: &str) {
+fn remember(gone: &mut VecDeque<Gone>, uid: &str, proof: Proof) {
     if gone.len() == GONE_AT_MOST {
         gone.pop_front();
     }
-    gone.push_back(uid.into());
+    gone.push_back(Gone { uid: uid.into(), proof });
 }
 
 #[cfg(test)]
-mod tests {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-    use serde_json::{Map, json};
-
-    use super::*;
-
-    fn class(uid: &str, version: u32) -> Arc<Live> {
-        let metadata = json!({"name": "a", "uid": uid, "resourceVersion": version.to_string()});
-        let metadata: ObjectMeta = serde_json::from_value(metadata).unwrap();
-        Arc::new(Live::new(metadata, Map::new()).unwrap())
-    }
-
-    fn synced(live: Arc<Live>) -> ClassCache {
-        let mut cache = ClassCache::default();
-        for seen in [Seen::Listing(ServedVersion::V1), Seen::Item(live), Seen::Listed] {
-            cache.see(seen);
-        }
-        cache
-    }
-
-    #[test]
-    fn an_answer_that_comes_after_the_deletion_brings_nothing_back() {
-        let mut cache = synced(class("first", 1));
-        let deletion = Seen::Deleted { name: "a".into(), uid: "first".into(), version: "3".into() };
-        assert_eq!(cache.see(deletion), Effect::Class("a".into()));
-        // To the request that took the last finalizer off.
-        cache.answer(class("first", 2));
-        assert!(cache.get("a").is_none());
-        cache.answer(class("second", 4));
-        assert!(cache.get("a").is_some(), "the next one of its name is another class");
-    }
-
-    #[test]
-    fn nor_does_one_that_comes_after_a_list_without_it() {
-        let mut cache = synced(class("first", 1));
-        cache.see(Seen::Listing(ServedVersion::V1));
-        assert_eq!(cache.see(Seen::Listed), Effect::All);
-        cache.answer(class("first", 2));
-        assert!(cache.get("a").is_none());
-    }
-
-    #[test]
-    fn of_one_version_the_answer_is_believed_and_not_the_watch() {
-        let of_schema = |description: Option<&str>| {
-            let metadata = json!({"name": "a", "uid": "first", "resourceVersion": "2"});
-            let metadata: ObjectMeta = serde_json::from_value(metadata).unwrap();
-            let spec = description.map(|text| ("spec".to_owned(), json!({"description": text})));
-            Arc::new(Live::new(metadata, spec.into_iter().collect()).unwrap())
-        };
-        let (old, new) = (of_schema(None), of_schema(Some("a")));
-        let mut cache = synced(class("first", 1));
-        cache.see(Seen::Changed(old.clone()));
-        cache.answer(new.clone());
-        assert_eq!(cache.get("a"), Some(&new));
-        assert_eq!(cache.see(Seen::Changed(old)), Effect::None);
-        assert_eq!(cache.get("a"), Some(&new));
-    }
-
-    fn named(name: &str, version: u32) -> Arc<Live> {
-        let metadata = json!({"name": name, "uid": name, "resourceVersion": version.to_string()});
-        let metadata: ObjectMeta = serde_json::from_value(metadata).unwrap();
-        Arc::new(Live::new(metadata, Map::new()).unwrap())
-    }
-
-    fn see(cache: &mut ClassCache, items: &[(&str, u32)]) {
-        for (name, version) in items {
-            cache.see(Seen::Item(named(name, *version)));
-        }
-    }
-
-    fn names(cache: &ClassCache) -> Vec<&str> {
-        let mut names: Vec<_> = cache.iter().map(|live| &*live.name).collect();
-        names.sort_unstable();
-        names
-    }
-
-    #[test]
-    fn a_list_during_writes_loses_nothing() {
-        let mut cache = ClassCache::default();
-        cache.see(Seen::Listing(ServedVersion::V1));
-        cache.see(Seen::Listed);
-        // Answered before the list, and not in it: it was made before the write.
-        cache.answer(named("before", 12));
-        cache.see(Seen::Listing(ServedVersion::V1));
-        see(&mut cache, &[("a", 5)]);
-        // Answered during the list, before its own item comes.
-        cache.answer(named("b", 14));
-        see(&mut cache, &[("b", 6), ("c", 7)]);
-        cache.answer(named("during", 15));
-        cache.see(Seen::Listed);
-        assert_eq!(names(&cache), ["a", "b", "before", "c", "during"]);
-        cache.see(Seen::Changed(named("before", 12)));
-        // What was confirmed and isn't in the next list is gone; and what comes then is there, whatever was believed.
-        cache.see(Seen::Listing(ServedVersion::V1));
-        see(&mut cache, &[("a", 5), ("b", 14), ("c", 7), ("during", 15)]);
-        cache.see(Seen::Listed);
-        assert_eq!(names(&cache), ["a", "b", "c", "during"]);
-        cache.see(Seen::Changed(named("before", 20)));
-        assert_eq!(names(&cache), ["a", "b", "before", "c", "during"]);
-    }
-
-    #[test]
-    fn a_list_that_begins_again_counts_from_there_and_a_change_during_a_list_is_no_beginning() {
-        let mut cache = ClassCache::default();
-        cache.see(Seen::Listing(ServedVersion::V1));
-        see(&mut cache, &[("a", 5), ("went", 6), ("a", 5), ("b", 7), ("b", 9)]);
-        cache.see(Seen::Listed);
-        assert_eq!(names(&cache), ["a", "b"]);
-    }
-
-    #[test]
-    fn an_answer_that_a_class_is_gone_removes_that_one_only() {
-        let mut cache = synced(class("first", 1));
-        cache.answer_gone("a", "another");
-        assert!(cache.get("a").is_some());
-        cache.answer_gone("a", "first");
-        assert!(cache.get("a").is_none());
-    }
-
-    #[test]
-    fn an_old_deletion_says_nothing_about_the_class_made_since() {
-        let mut cache = synced(class("first", 1));
-        cache.answer(class("second", 5));
-        let deletion = Seen::Deleted { name: "a".into(), uid: "first".into(), version: "3".into() };
-        assert_eq!(cache.see(deletion), Effect::None);
-        assert_eq!(&*cache.get("a").unwrap().uid, "second");
-    }
-}
+mod tests;
