@@ -3,6 +3,8 @@
 //! They wait in a queue with a bound and are sent one by one, behind the writes: an Event that is late or lost costs
 //! nobody anything. kube's recorder isn't used, because it has neither a deadline nor a bound for what it remembers.
 
+mod happening;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +24,8 @@ use super::journal::{Journal, Subject, What};
 use crate::engine::outcome::Reason;
 use crate::metrics::Metrics;
 
+pub use self::happening::Happening;
+
 /// Events that wait; what comes beyond is counted and dropped.
 const WAITING_AT_MOST: usize = 16 * 1024;
 /// The same thing about the same object, in the same words, within this time is one Event with a count (as client-go's
@@ -36,94 +40,6 @@ const TRIES: usize = 3;
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 /// Who tells them.
 const CONTROLLER: &str = "classkeeper.dev/controller";
-
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Happening {
-    /// The class was made.
-    Created,
-    /// Something of it was changed to what its default says.
-    Configured,
-    /// Units were taken over from another manager.
-    Adopted,
-    /// Another owner keeps units that the default names.
-    FieldsYielded,
-    /// What somebody changed was put back.
-    DriftRepaired,
-    /// It can't be kept until something else changes.
-    Blocked,
-    /// Somebody else rewrites it again and again.
-    Fighting,
-    /// Our ownership was given up.
-    Released,
-    /// It was deleted with its default.
-    Deleted,
-    /// New defaults are in force.
-    DefaultsAccepted,
-    /// New defaults were refused.
-    DefaultsRejected,
-}
-
-impl Happening {
-    /// Everything that may happen.
-    pub const ALL: [Self; 11] = [
-        Self::Created,
-        Self::Configured,
-        Self::Adopted,
-        Self::FieldsYielded,
-        Self::DriftRepaired,
-        Self::Blocked,
-        Self::Fighting,
-        Self::Released,
-        Self::Deleted,
-        Self::DefaultsAccepted,
-        Self::DefaultsRejected,
-    ];
-
-    /// The Event's reason.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "Created",
-            Self::Configured => "Configured",
-            Self::Adopted => "Adopted",
-            Self::FieldsYielded => "FieldsYielded",
-            Self::DriftRepaired => "DriftRepaired",
-            Self::Blocked => "Blocked",
-            Self::Fighting => "Fighting",
-            Self::Released => "Released",
-            Self::Deleted => "Deleted",
-            Self::DefaultsAccepted => "DefaultsAccepted",
-            Self::DefaultsRejected => "DefaultsRejected",
-        }
-    }
-
-    fn kind(self) -> &'static str {
-        match self {
-            Self::Blocked | Self::Fighting | Self::DefaultsRejected => "Warning",
-            Self::Created
-            | Self::Configured
-            | Self::Adopted
-            | Self::FieldsYielded
-            | Self::DriftRepaired
-            | Self::Released
-            | Self::Deleted
-            | Self::DefaultsAccepted => "Normal",
-        }
-    }
-
-    /// What we were doing: the Event's action.
-    fn action(self) -> &'static str {
-        match self {
-            Self::Created | Self::Configured | Self::FieldsYielded | Self::DriftRepaired | Self::Fighting => "Apply",
-            Self::Adopted => "Adopt",
-            Self::Blocked => "Plan",
-            Self::Released => "Release",
-            Self::Deleted => "Delete",
-            Self::DefaultsAccepted | Self::DefaultsRejected => "Load",
-        }
-    }
-}
 
 /// What an Event is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -4,6 +4,8 @@
 //! looks after it: discovery follows a CRD with a delay that nothing announces. Who stands on the facts gets them by a
 //! `tokio::sync::watch` channel.
 
+mod looks;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+use self::looks::Looks;
 use super::api::{GROUP, ServedVersion};
 use super::backoff::Backoff;
 use super::crd::{CLASS_CRD, ClassCrd};
@@ -27,27 +30,12 @@ use super::permission::Permission;
 use super::refusal::WatchedKind;
 use crate::engine::facts::{Facts, GatewayApi};
 
-/// When to look at discovery after the first list of CRDs, counted from the list: what changed shortly before.
-const FIRST_LOOKS: &[Duration] = &[Duration::ZERO, Duration::from_secs(1)];
-/// When to look at discovery after an event of a CRD, counted from the event.
-const LOOKS: &[Duration] = &[
-    Duration::ZERO,
-    Duration::from_millis(100),
-    Duration::from_millis(300),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(10),
-];
-/// Two looks are at least this far apart, however many events come.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// When to look again at a server that didn't answer, at first.
 const RETRY: Duration = Duration::from_millis(500);
 /// How often to look for the GatewayClass kind where CRDs may not be watched.
 const BLIND_LOOK: Duration = Duration::from_millis(500);
 /// How often to look at everything where CRDs may not be watched and the kind is there.
 const BLIND_RESYNC: Duration = Duration::from_secs(10);
-/// What looks at discovery that began so long ago were about is past.
-const WITHIN_REACH: Duration = Duration::from_mins(1);
 /// How long to wait before CRDs are listed anew.
 const BEFORE_ANOTHER_LIST: Duration = Duration::from_secs(1);
 /// After this time without a watch it is tried again.
@@ -122,10 +110,10 @@ impl FollowFacts {
         let crd = read_first(&client, &mut discovery).await;
         let mut known = Known { client, state, doubt, discovery, crd };
         known.publish();
-        let mut first = FIRST_LOOKS;
+        let mut first = looks::FIRST;
         loop {
             let ended = known.watch(first).await;
-            first = LOOKS;
+            first = looks::AFTER_EVENT;
             match ended {
                 Ended::Refused(refusal) => {
                     warn!(
@@ -184,19 +172,19 @@ impl Known {
                             Event::InitApply(_) => {}
                             Event::InitDone => {
                                 self.crd = std::mem::replace(&mut listed, ClassCrd::Absent);
-                                looks.restart(std::mem::replace(&mut after_list, LOOKS));
+                                looks.restart(std::mem::replace(&mut after_list, looks::AFTER_EVENT));
                             }
                             Event::Apply(object) => {
                                 if is_class_crd(&object) {
                                     self.crd = ClassCrd::of(&object.metadata);
                                 }
-                                looks.restart(LOOKS);
+                                looks.restart(looks::AFTER_EVENT);
                             }
                             Event::Delete(object) => {
                                 if is_class_crd(&object) {
                                     self.crd = ClassCrd::Absent;
                                 }
-                                looks.restart(LOOKS);
+                                looks.restart(looks::AFTER_EVENT);
                             }
                         }
                         // What the event itself says doesn't wait for discovery; most are about other CRDs.
@@ -214,7 +202,7 @@ impl Known {
                         }
                     }
                 },
-                () = self.doubt.notified() => looks.restart(LOOKS),
+                () = self.doubt.notified() => looks.restart(looks::AFTER_EVENT),
                 () = looks.due() => {
                     match self.discovery.refresh().await {
                         Ok(()) => looks.done(),
@@ -301,71 +289,4 @@ async fn read_all(client: &Client, discovery: &mut Discovery) -> Result<ClassCrd
 
 fn is_class_crd(object: &PartialObjectMeta<CustomResourceDefinition>) -> bool {
     object.metadata.name.as_deref() == Some(CLASS_CRD)
-}
-
-/// The looks at discovery that are still to come.
-#[derive(Debug)]
-struct Looks {
-    start: Option<Instant>,
-    /// After the start, in order.
-    times: &'static [Duration],
-    next: usize,
-    due: Option<Instant>,
-    last: Option<Instant>,
-    backoff: Backoff,
-}
-
-impl Default for Looks {
-    fn default() -> Self {
-        Self { start: None, times: &[], next: 0, due: None, last: None, backoff: Backoff::new(RETRY) }
-    }
-}
-
-impl Looks {
-    /// Something changed.
-    fn restart(&mut self, times: &'static [Duration]) {
-        let now = Instant::now();
-        (self.start, self.times, self.next) = (Some(now), times, 0);
-        self.plan(now);
-    }
-
-    fn done(&mut self) {
-        let now = Instant::now();
-        self.last = Some(now);
-        self.next += 1;
-        self.backoff.reset();
-        match (self.start, self.times.get(self.next)) {
-            (Some(start), Some(after)) => self.plan(start + *after),
-            (None, _) | (_, None) => self.due = None,
-        }
-    }
-
-    fn retry(&mut self, error: &ApiError) {
-        self.due = Some(Instant::now() + self.backoff.after(error));
-    }
-
-    /// What was seen can't be all: the server has just started, or its CRD serves nothing. It is looked at again some
-    /// times soon, and then now and then.
-    fn again(&mut self) {
-        if self.due.is_some() {
-            return;
-        }
-        let now = Instant::now();
-        match self.start {
-            Some(start) if now < start + WITHIN_REACH => self.due = Some(now + BLIND_RESYNC),
-            Some(_) | None => self.restart(LOOKS),
-        }
-    }
-
-    fn plan(&mut self, at: Instant) {
-        let earliest = self.last.map_or(at, |last| last + BETWEEN_LOOKS);
-        self.due = Some(at.max(earliest));
-    }
-
-    async fn due(&self) {
-        match self.due {
-            Some(due) => tokio::time::sleep_until(due).await,
-            None => std::future::pending().await,
-        }
-    }
 }
