@@ -13,6 +13,7 @@ use crate::engine::live::{FieldManager, Live};
 use crate::engine::managed_fields::ManagedFields;
 use crate::engine::outcome::{ClassReport, Outcome, Reason};
 use crate::engine::plan::{Force, Inherit, Plan, Step};
+use crate::engine::policy::OnDelete;
 use crate::engine::protection::{Grip, is_held_by};
 use crate::engine::source::Leaving;
 use crate::engine::unit::Unit;
@@ -60,6 +61,14 @@ impl Task {
             Self::Leave(_, author, _) | Self::Release(_, author) => author,
             // Whoever the class belongs to: a finalizer is no unit.
             Self::Grip(..) => &Author::Platform,
+        }
+    }
+
+    /// Whether it is respected that somebody deletes the class.
+    fn respects_deletion(&self) -> bool {
+        match self {
+            Self::Keep(default, _) => default.policy.on_delete == OnDelete::StayDeleted,
+            Self::Leave(..) | Self::Release(..) | Self::Grip(..) => false,
         }
     }
 
@@ -115,7 +124,7 @@ pub enum Retry {
 
 /// Does its task to one class. `live` may be old: the server tells, and the pass plans anew.
 pub async fn pass(classes: &Classes, task: &Task, live: Option<Arc<Live>>) -> Pass {
-    let mut progress = Progress { found: live.clone(), live, started: None, changed: None, message: None };
+    let mut progress = Progress { found: live.clone(), live, went: None, started: None, changed: None, message: None };
     let mut sent = None;
     for _ in 0..MOST_STEPS {
         let live = progress.live.clone();
@@ -125,6 +134,11 @@ pub async fn pass(classes: &Classes, task: &Task, live: Option<Arc<Live>>) -> Pa
         }
         if sent.as_ref() == Some(&plan.step) {
             return progress.not_applied();
+        }
+        if let (Step::Create(_), Some(went)) = (&plan.step, progress.went.clone())
+            && task.respects_deletion()
+        {
+            return progress.deleted(went);
         }
         progress.started.get_or_insert_with(Instant::now);
         match take(classes, task.name(), &plan.step, live.as_deref()).await {
@@ -230,6 +244,8 @@ async fn rewrite_versions(classes: &Classes, name: &str, refusal: &str) -> Resul
 struct Progress {
     found: Option<Arc<Live>>,
     live: Option<Arc<Live>>,
+    /// The class as it was before somebody deleted it while the pass was under way.
+    went: Option<Arc<Live>>,
     started: Option<Instant>,
     changed: Option<Outcome>,
     message: Option<String>,
@@ -237,7 +253,8 @@ struct Progress {
 
 impl Progress {
     fn look(&mut self, fresh: Option<Live>) {
-        self.live = fresh.map(Arc::new);
+        let before = std::mem::replace(&mut self.live, fresh.map(Arc::new));
+        self.went = if self.live.is_some() { None } else { before.or(self.went.take()) };
         if self.changed.is_none() {
             self.found.clone_from(&self.live);
         }
@@ -289,6 +306,14 @@ impl Progress {
         let message = "another replica is the leader".to_owned();
         let pass = self.fail(Reason::Unavailable, message, Retry::Soon(None));
         Pass { outcome: Outcome::Skipped, at_rest: Outcome::Skipped, reason: None, writing: None, ..pass }
+    }
+
+    /// Whether it stays so is not for this pass to say: that depends on what it was kept as.
+    fn deleted(self, went: Arc<Live>) -> Pass {
+        let pass =
+            self.fail(Reason::Contended, "somebody deleted it just now".to_owned(), Retry::After(Duration::ZERO));
+        let (found, live) = (Some(went), None);
+        Pass { outcome: Outcome::Skipped, at_rest: Outcome::Skipped, reason: None, writing: None, found, live, ..pass }
     }
 
     fn not_applied(self) -> Pass {

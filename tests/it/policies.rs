@@ -266,6 +266,33 @@ async fn a_deleted_class_that_may_stay_so_stays_deleted() {
 }
 
 #[tokio::test]
+async fn a_class_that_is_deleted_while_it_is_being_repaired_stays_so() {
+    let s = Scenario::new("stayrepair").await;
+    let name = s.name("a");
+    // What is wrong with it is known before it is known that it's gone.
+    s.proxy.tell_late(Lateness { events: Duration::from_millis(300), ..Lateness::default() });
+    let stay = policy(default(&name), &json!({"onDelete": "StayDeleted"}));
+    s.mount(std::slice::from_ref(&stay));
+    let program = s.run().await;
+    program.class_is(&name, "Unchanged").await;
+    s.is_remembered(&name).await;
+    s.edit(&name, "kubectl-label", &json!({"metadata": {"labels": {"team": null}}})).await;
+    s.delete(&name).await;
+    let told = |class: &Value| class["message"].as_str().is_some_and(|message| message.contains("stays deleted"));
+    program.class_where(&name, "is known to be deleted", told).await;
+    s.class_stays(&name, "deleted", Value::is_null).await;
+    program.class_is(&name, "Skipped").await;
+    // A changed default is a new wish, also if the deletion isn't known yet.
+    s.mount(&[with(stay.clone(), "/spec/description", json!("second"))]);
+    s.class_where(&name, "is created", |class| class["spec"]["description"] == "second").await;
+    program.class_is(&name, "Unchanged").await;
+    s.delete(&name).await;
+    s.mount(&[with(stay, "/spec/description", json!("third"))]);
+    s.class_where(&name, "is created", |class| class["spec"]["description"] == "third").await;
+    program.class_is(&name, "Unchanged").await;
+}
+
+#[tokio::test]
 async fn a_class_that_was_deleted_while_the_program_was_down_stays_so() {
     let (s, program, name) = kept("staydown", &json!({"onDelete": "StayDeleted"})).await;
     // Ended at once: what was learnt last is stored all the same.

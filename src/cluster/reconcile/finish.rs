@@ -131,7 +131,8 @@ impl Loop {
                 }
                 // We deleted it, to create it anew: nobody's wish that it stay away.
                 Some(_) if pass.outcome == Outcome::Recreated => self.forget(task.name()),
-                None if pass.found.is_some() => self.forget(task.name()),
+                // And so if it is gone since, unless it was somebody else, while the pass was under way.
+                None if pass.found.is_some() && pass.outcome != Outcome::Skipped => self.forget(task.name()),
                 Some(_) => {}
                 None => self.grips.forget(task.name()),
             },
