@@ -117,7 +117,7 @@ async fn a_paused_class_and_an_ignored_unit_are_left_alone() {
         json!({"metadata": {"annotations": {"classkeeper.dev/reconcile": "disabled"}, "labels": {"team": null}}});
     s.edit(&name, "kubectl-annotate", &pause).await;
     s.class_stays(&name, "without the label", |class| class["metadata"]["labels"].is_null()).await;
-    assert_eq!(program.class(&name).await["outcome"], "Paused");
+    program.class_is(&name, "Paused").await;
     let ignore = json!({"metadata": {"annotations": {
         "classkeeper.dev/reconcile": null, "classkeeper.dev/ignore": "metadata.labels['team']"}},
         "spec": {"description": null}});
