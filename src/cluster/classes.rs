@@ -159,16 +159,16 @@ impl ClassCache {
             return;
         }
         let (name, version) = (live.name.clone(), live.resource_version.clone());
-        match self.store(live.clone()) {
-            // The same state, and yet more of it perhaps: right after the CRD got a field, the watch shows it without, and
-            // the request was answered by the new schema.
-            Effect::None => {
-                if let Some(known) = self.classes.get_mut(&name)
-                    && (&known.uid, &known.resource_version) == (&live.uid, &version)
-                {
-                    *known = live;
-                }
-            }
+        // The same state, and yet more of it perhaps: right after the CRD got a field, the watch shows it without, and the
+        // request was answered by the new schema.
+        if let Some(known) = self.classes.get_mut(&name)
+            && (&known.uid, &known.resource_version) == (&live.uid, &version)
+        {
+            *known = live;
+            return;
+        }
+        match self.store(live) {
+            Effect::None => {}
             Effect::Class(_) | Effect::All => {
                 self.unconfirmed.insert(name, version);
             }

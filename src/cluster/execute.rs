@@ -303,17 +303,18 @@ impl Progress {
     /// Nothing to be done here, if there is another leader. There may be none: the gate was closed while the Lease couldn't
     /// be renewed in time, and it was renewed later. A standby's next look sends nothing.
     fn leave_to_the_leader(self) -> Pass {
-        let message = "another replica is the leader".to_owned();
-        let pass = self.fail(Reason::Unavailable, message, Retry::Soon(None));
-        Pass { outcome: Outcome::Skipped, at_rest: Outcome::Skipped, reason: None, writing: None, ..pass }
+        self.skip("another replica is the leader", Retry::Soon(None))
     }
 
     /// Whether it stays so is not for this pass to say: that depends on what it was kept as.
     fn deleted(self, went: Arc<Live>) -> Pass {
-        let pass =
-            self.fail(Reason::Contended, "somebody deleted it just now".to_owned(), Retry::After(Duration::ZERO));
-        let (found, live) = (Some(went), None);
-        Pass { outcome: Outcome::Skipped, at_rest: Outcome::Skipped, reason: None, writing: None, found, live, ..pass }
+        let pass = self.skip("somebody deleted it just now", Retry::After(Duration::ZERO));
+        Pass { found: Some(went), ..pass }
+    }
+
+    fn skip(self, message: &str, retry: Retry) -> Pass {
+        let pass = self.fail(Reason::Unavailable, message.to_owned(), retry);
+        Pass { outcome: Outcome::Skipped, at_rest: Outcome::Skipped, reason: None, writing: None, ..pass }
     }
 
     fn not_applied(self) -> Pass {

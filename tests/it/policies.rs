@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::proxy::Lateness;
-use crate::scenario::{Scenario, class, default, eventually, kept, managers, owned, policy, unit, with};
+use crate::scenario::{Scenario, class, default, kept, managers, owned, policy, unit, with};
 
 /// The reference of the defaults.
 fn reference() -> Value {
@@ -257,11 +257,8 @@ async fn a_deleted_class_that_may_stay_so_stays_deleted() {
     let before = s.remembered().await;
     s.mount(&both(&with(stay, "/spec/description", json!("second"))));
     s.class_where(&stays, "is created", |class| class["spec"]["description"] == "second").await;
-    eventually("it is remembered as what it is now", || async {
-        let now = s.remembered().await;
-        if now[&stays].is_string() && now != before { Ok(()) } else { Err(now) }
-    })
-    .await;
+    let is = |now: &Value| now[&stays].is_string() && *now != before;
+    s.remembered_where("it is remembered as what it is now", is).await;
     s.stays_quiet().await;
 }
 

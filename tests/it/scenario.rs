@@ -223,18 +223,19 @@ impl Scenario {
 
     /// Waits until a class's name is kept: a write that follows those to the class.
     pub async fn is_remembered(&self, name: &str) {
-        eventually("its name is kept", || async {
-            let names = self.remembered().await;
-            if names[name].is_string() { Ok(()) } else { Err(names) }
-        })
-        .await;
+        self.remembered_where("its name is kept", |names| names[name].is_string()).await;
     }
 
     /// Waits until a class's name is no longer kept.
     pub async fn is_forgotten(&self, name: &str) {
-        eventually("its name is no longer kept", || async {
+        self.remembered_where("its name is no longer kept", |names| names[name].is_null()).await;
+    }
+
+    /// Waits until the names that are kept are as the probe wants.
+    pub async fn remembered_where(&self, what: &str, is: impl Fn(&Value) -> bool) {
+        eventually(what, || async {
             let names = self.remembered().await;
-            if names[name].is_null() { Ok(()) } else { Err(names) }
+            if is(&names) { Ok(()) } else { Err(names) }
         })
         .await;
     }

@@ -1,14 +1,18 @@
 //! Tests of the watch cache: events and answers in every order in which they may come.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::*;
 
-fn class(uid: &str, version: u32) -> Arc<Live> {
-    let metadata = json!({"name": "a", "uid": uid, "resourceVersion": version.to_string()});
+fn live(name: &str, uid: &str, version: u32, fields: Map<String, Value>) -> Arc<Live> {
+    let metadata = json!({"name": name, "uid": uid, "resourceVersion": version.to_string()});
     let metadata: ObjectMeta = serde_json::from_value(metadata).unwrap();
-    Arc::new(Live::new(metadata, Map::new()).unwrap())
+    Arc::new(Live::new(metadata, fields).unwrap())
+}
+
+fn class(uid: &str, version: u32) -> Arc<Live> {
+    live("a", uid, version, Map::new())
 }
 
 fn synced(live: Arc<Live>) -> ClassCache {
@@ -42,13 +46,8 @@ fn nor_does_one_that_comes_after_a_list_without_it() {
 
 #[test]
 fn of_one_version_the_answer_is_believed_and_not_the_watch() {
-    let of_schema = |description: Option<&str>| {
-        let metadata = json!({"name": "a", "uid": "first", "resourceVersion": "2"});
-        let metadata: ObjectMeta = serde_json::from_value(metadata).unwrap();
-        let spec = description.map(|text| ("spec".to_owned(), json!({"description": text})));
-        Arc::new(Live::new(metadata, spec.into_iter().collect()).unwrap())
-    };
-    let (old, new) = (of_schema(None), of_schema(Some("a")));
+    let described = Map::from_iter([("spec".to_owned(), json!({"description": "a"}))]);
+    let (old, new) = (class("first", 2), live("a", "first", 2, described));
     let mut cache = synced(class("first", 1));
     cache.see(Seen::Changed(old.clone()));
     cache.answer(new.clone());
@@ -58,9 +57,7 @@ fn of_one_version_the_answer_is_believed_and_not_the_watch() {
 }
 
 fn named(name: &str, version: u32) -> Arc<Live> {
-    let metadata = json!({"name": name, "uid": name, "resourceVersion": version.to_string()});
-    let metadata: ObjectMeta = serde_json::from_value(metadata).unwrap();
-    Arc::new(Live::new(metadata, Map::new()).unwrap())
+    live(name, name, version, Map::new())
 }
 
 fn see(cache: &mut ClassCache, items: &[(&str, u32)]) {
